@@ -1,0 +1,218 @@
+"""The contract: what stages, readers, writers and trainers are, as typing protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.plugin.needs import FitNeeds, Layout, Needs, VarSpec
+
+__all__ = [
+    "ApplyContext",
+    "FitContext",
+    "Kernel",
+    "Reader",
+    "ReduceFit",
+    "Region",
+    "Sink",
+    "Stage",
+    "Trainer",
+    "Writer",
+]
+
+Region = tuple[slice, slice]
+"""Rows and columns of a tile, absolute, with plain integer bounds and no step."""
+
+
+class ApplyContext(Protocol):
+    """What a kernel is told besides its data."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+
+    @property
+    def stage(self) -> str:
+        """Id of the stage in the recipe."""
+
+    @property
+    def device(self) -> str:
+        """``"cpu"`` or ``"cuda"``."""
+
+    def noise(self, row: int, col: int, height: int, width: int, *, channels: int = 1, step: int = 0) -> np.ndarray:
+        """Draw ``(channels, height, width)`` float32 standard normal noise pinned to absolute pixels."""
+
+
+class FitContext(ApplyContext, Protocol):
+    """What a fit is told besides its sample."""
+
+    def rng(self, *key: int) -> np.random.Generator:
+        """Return a generator derived from (seed, stage, key)."""
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Report progress between 0 and 1."""
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """The working form of a stage on one worker: weights loaded, factorisations done. Thread-safe."""
+
+    def apply(self, windows: xr.Dataset, ctx: ApplyContext) -> xr.Dataset:
+        """Compute the tile-scope outputs of a batch.
+
+        Parameters
+        ----------
+        windows : xarray.Dataset
+            The tile-scope variables the stage reads, numpy-backed; not to be changed. Exactly
+            ``Needs.batch`` pixels or windows; invalid and padding pixels are NaN in every band.
+
+            Pixelwise: ``spectra (band, pixel)``, ``abundance (endmember, pixel)``, with ``row(pixel)``
+            and ``col(pixel)``, absolute.
+            Windowed: ``spectra (window, band, y, x)`` and so on, with ``row(window)`` and
+            ``col(window)``, the absolute position of each window's first pixel (may be negative).
+        ctx : ApplyContext
+            Seed and pinned noise.
+
+        Returns
+        -------
+        xarray.Dataset
+            Every tile-scope variable of `Stage.outputs`, with ``(y, x)`` replaced as in the input:
+            ``(endmember, pixel)`` or ``(window, endmember, y, x)``.
+        """
+
+    def close(self) -> None:
+        """Free what the kernel holds."""
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """The definition of a stage: cheap, picklable, no weights. Built as ``Target(options)``."""
+
+    def needs(self, layout: Layout) -> Needs:
+        """Say how the kernel wants to be called."""
+
+    def outputs(self, layout: Layout) -> dict[str, VarSpec]:
+        """Say what will be written, scene and tile scope, given what is known so far."""
+
+    def fit_needs(self, layout: Layout) -> FitNeeds | None:
+        """Say what the fit wants to see; None: nothing to learn."""
+
+    def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
+        """Learn once per scene or archive.
+
+        Parameters
+        ----------
+        sample : xarray.Dataset
+            What `fit_needs` asked for, with every variable the stage reads: ``spectra (band, pixel)`` or
+            ``(patch, band, y, x)``, earlier stages' tile variables on the same pixels, scene variables;
+            coordinates ``wavelength(band)``, ``fwhm(band)``, ``row``, ``col``.
+        ctx : FitContext
+            Seed, generators, progress.
+
+        Returns
+        -------
+        xarray.Dataset
+            The state: plain arrays that survive Zarr. Variables that `outputs` declares with scene
+            scope become visible to later stages.
+        """
+
+    def setup(self, state: xr.Dataset, device: str) -> Kernel | None:
+        """Make the kernel, once per worker process.
+
+        Parameters
+        ----------
+        state : xarray.Dataset
+            What `fit` returned, and every scene-scope variable the stage reads.
+        device : str
+            ``"cpu"`` or ``"cuda"``.
+
+        Returns
+        -------
+        Kernel or None
+            None: the stage only fits.
+        """
+
+
+@runtime_checkable
+class ReduceFit(Protocol):
+    """What a stage adds when its fit is a reduction over the whole scene."""
+
+    def partial(self, tile: xr.Dataset, previous: xr.Dataset | None, ctx: FitContext) -> xr.Dataset:
+        """Reduce one block ``(band, y, x)`` (absolute ``row``, ``col`` scalars); ``previous``: the last pass's state."""
+
+    def combine(self, left: xr.Dataset, right: xr.Dataset) -> xr.Dataset:
+        """Join two partial results; called in a fixed order."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Opens one kind of file as a scene."""
+
+    def score(self, path: Path) -> int:
+        """Return 0 for no, 1 for a generic yes, 2 for exactly this product. Never raises."""
+
+    def open(
+        self, path: Path, *, options: Mapping[str, Any] | None, chunks: Mapping[Hashable, int] | None
+    ) -> xr.Dataset:
+        """Open lazily as a scene (docs/conventions); ``chunks=None``: lazy arrays that read only what is indexed."""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """An output being written, tile by tile, from one process and any of its threads."""
+
+    def write(self, region: Region, tile: xr.Dataset) -> None:
+        """Write one tile; ``tile`` is numpy-backed and has every tile variable of the template."""
+
+    def done(self) -> Iterable[Region]:
+        """Name the regions that an earlier run finished."""
+
+    def finish(self) -> None:
+        """Complete the product and mark it so."""
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Makes outputs of one format. Built as ``Target(options)``."""
+
+    def create(
+        self,
+        template: xr.Dataset,
+        path: Path,
+        *,
+        state: Mapping[str, xr.Dataset],
+        tile: tuple[int, int],
+        overwrite: bool,
+        resume: bool,
+    ) -> Sink:
+        """Write the metadata and everything of scene scope, marked incomplete.
+
+        Parameters
+        ----------
+        template : xarray.Dataset
+            The lazy product: every variable, coordinate and attribute; tile variables are not computed.
+        path : pathlib.Path
+            Where to.
+        state : mapping of str to xarray.Dataset
+            Fit states by stage id, to be kept with the product where the format can.
+        tile : tuple of int
+            Rows and columns of the regions that will be written (the last ones may be smaller).
+        overwrite : bool
+            Replace an existing output.
+        resume : bool
+            Go on with an incomplete output of the same run id.
+        """
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """Trains the weights of a stage; optional."""
+
+    def train(self, data: Any, *, budget: str, device: str, out: Path) -> None:
+        """Train within a budget such as ``"30min"`` or ``"2000steps"``; leave weights and a model card in ``out``."""
+
+

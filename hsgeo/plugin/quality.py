@@ -1,0 +1,35 @@
+"""The bits of ``quality``: why a pixel is, or is not, to be trusted. 0 means usable."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+__all__ = ["Quality", "quality_attrs"]
+
+
+class Quality(IntFlag):
+    """Bit field of the ``quality (y, x)`` uint16 variable of scenes and products."""
+
+    NODATA = 1  # no measurement, or more than 5 % of the good bands missing
+    CLOUD = 2
+    CLOUD_SHADOW = 4
+    CIRRUS = 8
+    SNOW = 16
+    GLINT = 32
+    SATURATED = 64
+    INVALID = 128  # the product itself says that the retrieval failed
+    MASKED = 256  # left out because of a flag above that the run was told to mask
+    PARTIAL = 512  # up to 5 % of the good bands missing; solved on the rest
+    UNMODELLED = 1024  # the endmembers do not explain the pixel: rmse above the documented multiple of the noise
+    FAILED = 2048  # valid input, but a stage gave no result
+
+
+def quality_attrs() -> dict[str, object]:
+    """Return the CF attributes of ``quality``: ``flag_masks`` and ``flag_meanings``."""
+    import numpy as np
+
+    return {
+        "long_name": "pixel quality",
+        "flag_masks": np.array([flag.value for flag in Quality], np.uint16),
+        "flag_meanings": " ".join(str(flag.name).lower() for flag in Quality),
+    }
