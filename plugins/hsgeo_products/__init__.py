@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Writers of products: Zarr for analysis, Cloud Optimized GeoTIFF for GIS."""

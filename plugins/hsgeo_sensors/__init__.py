@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Readers of hyperspectral scenes; beside each, the writer that makes faithful synthetic files of its format."""

@@ -1,0 +1,339 @@
+"""From scenes and a recipe to states (fit), and from a scene and states to a plan that tiles follow."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.errors import ConfigError, SceneError
+from hsgeo.plugin.needs import Layout, VarSpec
+from hsgeo.plugin.quality import Quality
+from hsgeo.plugin.registry import Registry
+from hsgeo.run.threads import pinned
+from hsgeo.spectra.library import resample_library
+from hsgeo.stages.apply import Frame, PlannedStep
+from hsgeo.stages.bands import declared_good, look
+from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
+from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
+from hsgeo.stages.recipe import Recipe, SceneOptions
+from hsgeo.stages.sample import draw
+from hsgeo.stages.source import Source
+
+__all__ = ["Plan", "State", "fit_chain", "make_plan", "state_recipe"]
+
+State = dict[str, xr.Dataset]
+"""Fit states by step id; ``"scene"`` holds what all steps share (good bands, noise, given endmembers, recipe)."""
+
+SAME_BAND = 2.0  # nm: scenes of one sensor differ by less (smile, recalibration); another sensor differs by more
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a worker needs to fill a tile. Picklable; holds no pixels.
+
+    Parameters
+    ----------
+    token : str
+        Unique; the key of the kernel cache.
+    frame : Frame
+        Size, good bands, mask, seed.
+    steps : tuple of PlannedStep
+        The chain, fitted.
+    layout : Layout
+        As the last step sees it.
+    scene_vars : dict of str to xarray.DataArray
+        Scene-scope variables, good bands only.
+    noise_level : float
+        Standard deviation of the noise, mean over the good bands.
+    specs : dict of str to VarSpec
+        Tile variables of the product, ``rmse`` and ``quality`` included.
+    coords : dict of str to tuple
+        Labels of their extra dims.
+    on_tile_error : str
+        ``"raise"`` or ``"mask"``.
+    sources : tuple of str
+        Files of one-file plugins that a worker loads first.
+    """
+
+    token: str
+    frame: Frame
+    steps: tuple[PlannedStep, ...]
+    layout: Layout
+    scene_vars: Mapping[str, xr.DataArray]
+    noise_level: float
+    specs: Mapping[str, VarSpec]
+    coords: Mapping[str, tuple]
+    on_tile_error: str = "raise"
+    sources: tuple[str, ...] = field(default=())
+
+
+def _mask_bits(options: SceneOptions) -> int:
+    bits = 0
+    for name in options.mask:
+        bits |= int(Quality[name.upper()])
+    return bits
+
+
+def _check_quantity(scene: xr.Dataset, options: SceneOptions) -> None:
+    quantity = scene["spectra"].attrs.get("quantity", "reflectance")
+    if quantity == "radiance" and not options.radiance:
+        raise SceneError(
+            "the scene holds radiance",
+            "reflectance; or radiance on purpose",
+            "Use the surface reflectance product, or say -o scene.radiance=true",
+        )
+
+
+def _given_vars(
+    library: xr.Dataset | None, steps: Sequence[Step], look_: xr.Dataset, scene: xr.Dataset
+) -> tuple[dict[str, xr.DataArray], np.ndarray]:
+    """Bring given spectra to the scene's bands; return scene variables (all bands) and the bands they cover."""
+    good = look_["good"].values
+    if library is None:
+        return {}, good
+    spectra = resample_library(library, look_["wavelength"].values, look_["fwhm"].values)
+    values = spectra["spectra"].transpose("spectrum", "band")
+    covered = good & np.isfinite(values.values).all(axis=0)
+    if not covered.any():
+        raise ConfigError(
+            "the given endmembers share no band with the scene",
+            f"spectra within {look_['wavelength'].values[good].min():.0f}-"
+            f"{look_['wavelength'].values[good].max():.0f} nm",
+            "Check the wavelengths and units of the library",
+        )
+    if any(var.name == "library" for step in steps for var in step.record.reads):
+        return {"library": values}, covered
+    count, bands = values.sizes["spectrum"], int(covered.sum())
+    if count > bands:
+        raise ConfigError(
+            f"{count} endmembers were given for {bands} bands",
+            "at most as many endmembers as good bands; libraries with classes need a stage that reads 'library'",
+            "Choose some with --select",
+        )
+    names = [str(name) for name in spectra["name"].values]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"two endmembers are called {twice!r}", "names that differ", "Use --rename or --select")
+    E = xr.DataArray(
+        values.values.astype(np.float32), dims=("endmember", "band"), coords={"endmember": np.array(names)}
+    )
+    return {"endmembers": E}, covered
+
+
+def fit_chain(
+    scenes: Sequence[xr.Dataset],
+    recipe: Recipe,
+    registry: Registry,
+    *,
+    library: xr.Dataset | None = None,
+    notice: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str, float], None] = lambda step, fraction: None,
+) -> State:
+    """Learn everything a recipe has to learn from scenes.
+
+    Parameters
+    ----------
+    scenes : sequence of xarray.Dataset
+        One scene, or several of the same bands.
+    recipe : Recipe
+        What to fit.
+    registry : Registry
+        Where the stages are.
+    library : xarray.Dataset, optional
+        Given endmembers, ``spectra (spectrum, band)``.
+    notice : callable
+        Told what the user should know.
+    progress : callable
+        Told the step and how far it is.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        The states.
+    """
+    options = recipe.scene.with_
+    for scene in scenes:
+        _check_quantity(scene, options)
+        _check_same_bands(scenes[0], scene)
+    steps = build_chain(recipe, registry)
+    given = {"spectra": "tile"}
+    if library is not None:
+        steps, dropped = drop_endmember_steps(steps)
+        if dropped:
+            notice(f"endmembers were given: {', '.join(dropped)} left out")
+        reads_library = any(var.name == "library" for step in steps for var in step.record.reads)
+        given["library" if reads_library else "endmembers"] = "scene"
+    _check_before_reading(scenes[0], steps, options, recipe.seed, given)
+    progress("sample", 0.0)
+    materials, shared = _materials(scenes, recipe, options)
+    extra, covered = _given_vars(library, steps, shared, scenes[0])
+    if not np.array_equal(covered, shared["good"].values):
+        lost = int(shared["good"].values.sum() - covered.sum())
+        notice(f"the given endmembers do not cover {lost} good bands, which are left out")
+        shared = shared.assign(good=("band", covered), noise=shared["noise"].where(xr.DataArray(covered, dims="band")))
+        materials = [_with_good(material, covered) for material in materials]
+    progress("sample", 1.0)
+    shared = shared.assign(extra)
+    state: State = {"scene": shared}
+    scene_vars = _good_only(extra, covered)
+    planned: list[PlannedStep] = []
+    with pinned():
+        for step in steps:
+            progress(step.id, 0.0)
+            layout = stage_layout(materials[0].frame, shared, scene_vars)
+            learnt, written, report = fit_step(
+                step, layout, planned, materials, scene_vars, lambda f, _text, step=step: progress(step.id, f)
+            )
+            if report:
+                learnt = learnt.assign_attrs(sample=json.dumps(report, sort_keys=True))
+            scene_vars = {**scene_vars, **written}
+            if learnt.variables or learnt.attrs:
+                state[step.id] = learnt
+            layout = stage_layout(materials[0].frame, shared, scene_vars)
+            planned.append(plan_step(step, layout, learnt, scene_vars))
+            progress(step.id, 1.0)
+    dropped_recipe = recipe.model_copy(update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})})
+    state["scene"] = shared.assign_attrs(recipe=json.dumps(dropped_recipe.dump(), sort_keys=True))
+    return state
+
+
+def _good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[str, xr.DataArray]:
+    return {
+        name: var.isel(band=np.flatnonzero(good)) if "band" in var.dims else var for name, var in variables.items()
+    }
+
+
+def _check_before_reading(
+    scene: xr.Dataset, steps: Sequence[Step], options: SceneOptions, seed: int, given: Mapping[str, str]
+) -> None:
+    good, _ = declared_good(scene, options)
+    source = Source.of(scene)
+    frame = Frame(source.height, source.width, good, _mask_bits(options), seed)
+    preview = xr.Dataset(
+        coords={"wavelength": ("band", scene["wavelength"].values), "fwhm": ("band", np.full(good.size, np.nan))},
+        attrs={"quantity": "reflectance"},
+    )
+    check_chain(steps, stage_layout(frame, preview, {}), given)
+
+
+def _materials(
+    scenes: Sequence[xr.Dataset], recipe: Recipe, options: SceneOptions
+) -> tuple[list[Material], xr.Dataset]:
+    sources = [Source.of(scene) for scene in scenes]
+    patches = [draw(source, recipe.seed, share=1 / len(sources)) for source in sources]
+    shared = look(scenes[0], [patch for group in patches for patch in group], options)
+    good, mask = shared["good"].values, _mask_bits(options)
+    return [
+        Material(source, tuple(group), Frame(source.height, source.width, good, mask, recipe.seed), shared)
+        for source, group in zip(sources, patches, strict=True)
+    ], shared
+
+
+def _with_good(material: Material, good: np.ndarray) -> Material:
+    frame = material.frame
+    return Material(
+        material.source,
+        material.patches,
+        Frame(frame.height, frame.width, good, frame.mask, frame.seed),
+        material.look,
+    )
+
+
+def _check_same_bands(first: xr.Dataset, other: xr.Dataset) -> None:
+    a, b = first["wavelength"].values, other["wavelength"].values
+    if a.size != b.size or np.abs(a - b).max() > SAME_BAND:
+        raise ConfigError(
+            f"the scene has {b.size} bands ({b.min():.0f}-{b.max():.0f} nm), the fit {a.size} "
+            f"({a.min():.0f}-{a.max():.0f} nm)",
+            f"the same bands within {SAME_BAND:g} nm",
+            "Fit again on this scene, or give the endmembers as a library (--endmembers), which is resampled",
+        )
+
+
+def state_recipe(state: Mapping[str, xr.Dataset]) -> Recipe:
+    """Return the recipe that a state was fitted with.
+
+    Raises
+    ------
+    ConfigError
+        If this is no state of hsgeo.
+    """
+    if "scene" not in state or "recipe" not in state["scene"].attrs:
+        raise ConfigError("the state has no 'scene' part with its recipe", "what hsgeo.fit returned, or a product")
+    return Recipe.model_validate(json.loads(state["scene"].attrs["recipe"]))
+
+
+def make_plan(
+    scene: xr.Dataset, state: State, registry: Registry, *, seed: int | None = None, on_tile_error: str = "raise"
+) -> Plan:
+    """Plan the tiles of a scene from fitted states; reads no pixel.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene.
+    state : dict of str to xarray.Dataset
+        From `fit_chain`.
+    registry : Registry
+        Where the stages are.
+    seed : int, optional
+        Other than the recipe's.
+    on_tile_error : {"raise", "mask"}
+        What a failing tile does.
+
+    Returns
+    -------
+    Plan
+        What workers follow.
+    """
+    recipe = state_recipe(state)
+    options, shared = recipe.scene.with_, state["scene"]
+    _check_quantity(scene, options)
+    _check_same_bands(shared, scene)
+    source = Source.of(scene)
+    good = shared["good"].values.astype(bool)
+    frame = Frame(source.height, source.width, good, _mask_bits(options), recipe.seed if seed is None else seed)
+    given = {name: shared[name] for name in ("endmembers", "library") if name in shared}
+    scene_vars: dict[str, xr.DataArray] = _good_only(given, good)
+    planned: list[PlannedStep] = []
+    for step in build_chain(recipe, registry):
+        learnt = state.get(step.id, xr.Dataset())
+        layout = stage_layout(frame, shared, scene_vars)
+        written = {
+            name: learnt[name]
+            for name, spec in step.outputs(layout).items()
+            if spec.scope == "scene" and name in learnt
+        }
+        scene_vars = {**scene_vars, **written}
+        planned.append(plan_step(step, stage_layout(frame, shared, scene_vars), learnt, scene_vars))
+    specs: dict[str, VarSpec] = {}
+    coords: dict[str, tuple] = {}
+    for p in planned:
+        for name, spec in p.specs.items():
+            if name in specs and _labels(name, specs[name], coords) != _labels(name, spec, p.coords):
+                raise ConfigError(f"step {p.step.id!r} writes {name!r} over other labels than a step before it")
+            specs[name] = spec
+            coords.update({dim: tuple(p.coords[dim]) for dim in spec.dims[:-2]})
+    specs.setdefault("rmse", VarSpec(("y", "x")))
+    specs["quality"] = VarSpec(("y", "x"), dtype="uint16")
+    return Plan(
+        token=uuid.uuid4().hex,
+        frame=frame,
+        steps=tuple(planned),
+        layout=stage_layout(frame, shared, scene_vars),
+        scene_vars=scene_vars,
+        noise_level=float(shared.attrs.get("noise_level", 0.0)),
+        specs=specs,
+        coords=coords,
+        on_tile_error=on_tile_error,
+        sources=registry.sources(),
+    )
+
+
+def _labels(name: str, spec: VarSpec, coords: Mapping[str, tuple]) -> list[tuple]:
+    return [(dim, *coords[dim]) for dim in spec.dims[:-2]]

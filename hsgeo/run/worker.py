@@ -1,0 +1,133 @@
+"""What a worker does: keep kernels, fill one tile."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from hsgeo.errors import TileError
+from hsgeo.plugin.protocols import Kernel
+from hsgeo.plugin.quality import Quality
+from hsgeo.run.plan import Plan
+from hsgeo.run.threads import pinned
+from hsgeo.stages.apply import Raster, apply_chain, fill_value
+from hsgeo.stages.source import Source
+from hsgeo.tiles.grid import Box
+
+__all__ = ["UNMODELLED", "kernels_for", "run_tile"]
+
+UNMODELLED = 10.0  # times the noise level: model error of a good fit on real scenes stays below (docs/conventions)
+_KEPT = 4  # plans whose kernels stay loaded in a process: a few products at a time, not a day's archive
+
+_lock = threading.Lock()
+_cache: OrderedDict[str, tuple[Kernel | None, ...]] = OrderedDict()
+
+
+def kernels_for(plan: Plan) -> tuple[Kernel | None, ...]:
+    """Return the kernels of a plan, made once per process whatever the number of threads."""
+    with _lock:
+        if plan.token not in _cache:
+            if plan.sources:
+                from hsgeo.plugin.onefile import load_sources
+
+                load_sources(plan.sources)
+            _cache[plan.token] = tuple(p.step.stage.setup(p.state, p.device) for p in plan.steps)
+            while len(_cache) > _KEPT:
+                _, old = _cache.popitem(last=False)
+                for kernel in old:
+                    if kernel is not None:
+                        kernel.close()
+        _cache.move_to_end(plan.token)
+        return _cache[plan.token]
+
+
+def run_tile(plan: Plan, source: Source, box: Box, origin: Box) -> dict[str, np.ndarray]:
+    """Fill one tile.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    source : Source
+        Pixels of ``origin``: the whole scene, or what the tile's windows touch.
+    box : Box
+        The tile.
+    origin : Box
+        Where ``source`` lies in the scene.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Every tile variable of the product, ``(..., y, x)``.
+    """
+
+    def read(wanted: Box) -> tuple[np.ndarray, np.ndarray | None]:
+        y, x = wanted.within(origin)
+        return source.read(Box(y.start, y.stop, x.start, x.stop))
+
+    try:
+        with pinned():
+            rasters, bits = apply_chain(plan.steps, kernels_for(plan), read, box, plan.frame)
+    except TileError:
+        if plan.on_tile_error != "mask":
+            raise
+        return _failed(plan, box)
+    return _finish(plan, rasters, bits)
+
+
+def _failed(plan: Plan, box: Box) -> dict[str, np.ndarray]:
+    out = {}
+    for name, spec in plan.specs.items():
+        lead = tuple(len(plan.coords[dim]) for dim in spec.dims[:-2])
+        out[name] = np.full((*lead, box.height, box.width), fill_value(spec.dtype), spec.dtype)
+    out["quality"][:] = Quality.FAILED
+    return out
+
+
+def _finish(plan: Plan, rasters: dict[str, Raster], bits: np.ndarray) -> dict[str, np.ndarray]:
+    """Add rmse and quality, and give every pixel without a result "no value" in every variable."""
+    spectra, abundance = rasters["spectra"].values, rasters["abundance"].values
+    excluded = (bits & np.uint16(Quality.NODATA | Quality.MASKED)) != 0
+    failed = ~excluded & ~np.isfinite(abundance).all(axis=0)
+    bits = bits.copy()
+    bits[failed] |= np.uint16(Quality.FAILED)
+    rmse = _rmse(plan, rasters, spectra)
+    with np.errstate(invalid="ignore"):
+        bits[(rmse > UNMODELLED * plan.noise_level) & ~excluded & ~failed & (plan.noise_level > 0)] |= np.uint16(
+            Quality.UNMODELLED
+        )
+    blank = excluded | failed
+    out: dict[str, Any] = {}
+    for name, spec in plan.specs.items():
+        if name == "quality":
+            out[name] = bits
+            continue
+        values = (rmse if name == "rmse" else rasters[name].values).astype(spec.dtype, copy=True)
+        values[..., blank] = fill_value(spec.dtype)
+        out[name] = values
+    return out
+
+
+def _rmse(plan: Plan, rasters: dict[str, Raster], spectra: np.ndarray) -> np.ndarray:
+    """Take rmse from the step that wrote the last abundances, or compute it (science.md D, re_rmse per pixel)."""
+    last = next(p for p in reversed(plan.steps) if "abundance" in p.specs)
+    if "rmse" in last.specs:
+        return rasters["rmse"].values
+    E = plan.scene_vars.get("endmembers")
+    names = tuple(plan.coords["endmember"])
+    if E is None or tuple(str(n) for n in E["endmember"].values) != names:
+        return np.full(spectra.shape[1:], np.nan, np.float32)
+    abundance = rasters["abundance"].values.astype(np.float64)
+    total, count = np.zeros(spectra.shape[1:]), np.zeros(spectra.shape[1:])
+    for band, column in zip(spectra, E.values.T.astype(np.float64), strict=True):  # in order: same bits in any tile
+        residual = band.astype(np.float64)
+        for share, value in zip(abundance, column, strict=True):
+            residual = residual - share * value
+        finite = np.isfinite(residual)
+        total[finite] += residual[finite] ** 2
+        count += finite
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(total / count).astype(np.float32)

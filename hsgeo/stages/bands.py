@@ -1,0 +1,121 @@
+"""Which bands are good, and what one look at the sample says about a scene."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.errors import SceneError
+from hsgeo.scene.catalog import default_good
+from hsgeo.spectra.noise import estimate_noise
+from hsgeo.stages.recipe import SceneOptions
+from hsgeo.stages.sample import Patch
+
+__all__ = ["declared_good", "look"]
+
+MISSING = 0.05  # share of the valid pixels a band may miss (design.md section 3)
+NOISY = 10.0  # times the median noise that makes a band bad where the file says nothing (design.md section 3)
+
+
+def declared_good(scene: xr.Dataset, options: SceneOptions) -> tuple[np.ndarray, bool]:
+    """Tell which bands are good before any pixel is read.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene.
+    options : SceneOptions
+        ``bad_bands`` replaces everything else.
+
+    Returns
+    -------
+    good : numpy.ndarray
+        ``(band,)`` bool.
+    decided : bool
+        Whether the user or the file decided; then noise does not.
+    """
+    wavelength = scene["wavelength"].values
+    if options.bad_bands is not None:
+        good = np.ones(wavelength.size, bool)
+        for low, high in options.bad_bands:
+            good &= ~((wavelength >= low) & (wavelength <= high))
+        return good, True
+    if "good" in scene.coords:
+        return scene["good"].values.astype(bool), scene["good"].attrs.get("source", "file") == "file"
+    return np.asarray(default_good(wavelength), bool), False
+
+
+def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> xr.Dataset:
+    """Look at the sample once: good bands, noise, identity.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene that the patches are from.
+    patches : sequence of Patch
+        The sample.
+    options : SceneOptions
+        Band choices.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``good (band)`` bool, ``noise (band)`` (standard deviation in the units of the data, NaN in bad
+        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level``, ``sampled_hash``.
+
+    Raises
+    ------
+    SceneError
+        If no band or no pixel can be used.
+    """
+    good, decided = declared_good(scene, options)
+    if not good.any():
+        raise SceneError(
+            "no band is good", "at least one band", "Give scene.bad_bands, or correct the file's bad band list"
+        )
+    values = np.concatenate([patch.spectra.reshape(patch.spectra.shape[0], -1) for patch in patches], axis=1)
+    finite = np.isfinite(values)
+    digest = hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).hexdigest()
+    candidates = finite[good].any(axis=0)
+    if not candidates.any():
+        raise SceneError(
+            "no pixel of the sample has a value in a good band: all nodata",
+            "a scene with valid pixels",
+            "Look at it with `hsgeo info`, check nodata value and bad bands",
+        )
+    good = good & (np.count_nonzero(~finite[:, candidates], axis=1) <= MISSING * candidates.sum())
+    if not good.any():
+        raise SceneError(
+            "every good band misses more than 5 % of the valid pixels",
+            "at least one band that is there",
+            "Check nodata value and bad bands; scene.bad_bands sets them by hand",
+        )
+    whole = values[good][:, finite[good].all(axis=0)].astype(np.float64)
+    noise = np.full(good.size, np.nan)
+    noise[good] = estimate_noise(whole) if whole.shape[1] > 1 else 0.0
+    if not decided:
+        noisy = good & (np.nan_to_num(noise) > NOISY * np.nanmedian(noise)) & (np.nanmedian(noise) > 0)
+        good, noise = good & ~noisy, np.where(noisy, np.nan, noise)
+    out = xr.Dataset(
+        {"good": ("band", good), "noise": ("band", noise)},
+        coords={
+            "band": scene["band"].values,
+            "wavelength": ("band", scene["wavelength"].values.astype(np.float64)),
+            "fwhm": ("band", _fwhm(scene)),
+        },
+    )
+    out.attrs = {
+        "noise_level": float(np.sqrt(np.nanmean(noise[good] ** 2))),
+        "sampled_hash": digest,
+        "quantity": str(scene["spectra"].attrs.get("quantity", "reflectance")),
+    }
+    return out
+
+
+def _fwhm(scene: xr.Dataset) -> np.ndarray:
+    if "fwhm" in scene.coords:
+        return scene["fwhm"].values.astype(np.float64)
+    return np.full(scene.sizes["band"], np.nan)

@@ -1,0 +1,244 @@
+"""The recipe: YAML (or a dict, or a list of stages) to a checked model, and overrides on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from hsgeo.errors import ConfigError, RecipeError
+from hsgeo.plugin.registry import Registry
+
+__all__ = ["DEFAULT_RECIPE", "Output", "Recipe", "SceneOptions", "StageUse", "explain", "load_recipe", "override"]
+
+DEFAULT_RECIPE = "classical"  # until the networks land
+
+_FLAGS = ("cloud", "cloud_shadow", "cirrus", "snow", "glint", "saturated", "invalid")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class SceneOptions(_Model):
+    """How the scene is looked at, whatever the stages."""
+
+    mask: tuple[Literal[_FLAGS], ...] = Field(  # type: ignore[valid-type]
+        ("cloud", "cloud_shadow", "cirrus", "invalid"),
+        description="Quality flags that leave a pixel out (flag names of docs/conventions).",
+    )
+    bad_bands: tuple[tuple[float, float], ...] | None = Field(
+        None, description="Wavelength ranges to leave out, nm; replaces the file's list and the default rule."
+    )
+    radiance: bool = Field(False, description="Unmix radiance on purpose; endmembers are then radiances, too.")
+
+    @field_validator("bad_bands")
+    @classmethod
+    def _ordered(cls, ranges: tuple[tuple[float, float], ...] | None) -> tuple[tuple[float, float], ...] | None:
+        for low, high in ranges or ():
+            if low > high:
+                raise ValueError(f"range {low}-{high} is empty; write the lower wavelength first")
+        return ranges
+
+
+class SceneUse(_Model):
+    """The ``scene:`` block: which reader, and how to look at the scene."""
+
+    use: str | None = Field(None, description="Reader; None: the one that knows the file.")
+    reader: dict[str, Any] = Field(default_factory=dict, description="Options of the reader.")
+    with_: SceneOptions = Field(default_factory=SceneOptions, alias="with")
+
+
+class StageUse(_Model):
+    """One item of ``stages:``."""
+
+    use: str = Field(description="Name of the stage.")
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Options of the stage.")
+    id: str | None = Field(None, description="Name of this step; default: the stage's name.")
+
+    @property
+    def key(self) -> str:
+        """The step's id."""
+        return self.id or self.use
+
+
+class Output(_Model):
+    """The ``output:`` block: which writer."""
+
+    use: str | None = Field(None, description="Writer; None: by the suffix of the path.")
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Options of the writer.")
+    grid: Literal["auto", "scene"] = Field("auto", description="Output grid; scenes with a CRS keep theirs.")
+
+
+class Recipe(_Model):
+    """A linear list of stages with their options, and what stands around it."""
+
+    hsgeo: Literal[1] = Field(1, description="Version of the recipe format.")
+    name: str = "unnamed"
+    summary: str = ""
+    seed: int = Field(0, ge=0)
+    scene: SceneUse = Field(default_factory=SceneUse)
+    stages: tuple[StageUse, ...] = Field(min_length=1)
+    output: Output = Field(default_factory=Output)
+
+    @field_validator("stages")
+    @classmethod
+    def _ids_differ(cls, stages: tuple[StageUse, ...]) -> tuple[StageUse, ...]:
+        seen: set[str] = set()
+        for stage in stages:
+            if stage.key in seen:
+                raise ValueError(f"two steps are called {stage.key!r}; give one an id of its own")
+            if stage.key == "scene" or not stage.key.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"a step cannot be called {stage.key!r}; use letters, digits and hyphens")
+            seen.add(stage.key)
+        return stages
+
+    def dump(self) -> dict[str, Any]:
+        """Return the plain form, as it stands in provenance and YAML."""
+        plain = self.model_dump(mode="json", by_alias=True)
+        for step in plain["stages"]:
+            if step["id"] is None:
+                del step["id"]
+        return plain
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line what pydantic found wrong."""
+    lines = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(part) for part in item["loc"]) or "value"
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {message} (got {item['input']!r})" if item["type"] != "missing" else f"{where}: missing")
+    return "; ".join(lines)
+
+
+def recipe_files(registry: Registry) -> dict[str, Any]:
+    """Map recipe names to the files that installed catalogs hold."""
+    found: dict[str, Any] = {}
+    for record in registry.catalogs:
+        if record.kind == "recipes":
+            folder = files(record.package).joinpath(record.folder) if record.folder else files(record.package)
+            for file in sorted(folder.iterdir(), key=lambda item: item.name):
+                if file.name.endswith(".yaml"):
+                    found.setdefault(file.name.removesuffix(".yaml"), file)
+    return found
+
+
+def _read(source: str, registry: Registry) -> Any:
+    known = recipe_files(registry)
+    if source in known:
+        text = known[source].read_text(encoding="utf-8")
+    else:
+        path = Path(source)
+        if path.suffix not in (".yaml", ".yml"):
+            raise RecipeError(
+                f"there is no recipe {source!r}",
+                f"{', '.join(sorted(known))}, or a .yaml file",
+                "See `hsgeo list recipes`",
+            )
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"recipe {source!r} cannot be read: {error}", "a YAML text file") from error
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"recipe {source!r} is not YAML: {' '.join(str(error).split())}", "YAML") from error
+
+
+def load_recipe(
+    recipe: str | Path | Mapping[str, Any] | Recipe | None,
+    registry: Registry,
+    *,
+    stages: Sequence[Mapping[str, Any] | str] | None = None,
+) -> Recipe:
+    """Load a recipe by name, file or content.
+
+    Parameters
+    ----------
+    recipe : str, path, mapping, Recipe or None
+        None: the default recipe, or an unnamed one when ``stages`` is given.
+    registry : Registry
+        Knows the installed recipes.
+    stages : sequence, optional
+        The stages alone: names, or mappings with ``use``, ``with`` and ``id``.
+
+    Returns
+    -------
+    Recipe
+        The checked recipe.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, or it is malformed.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if stages is not None:
+        if recipe is not None:
+            raise RecipeError("both a recipe and stages were given", "one of them", "Leave one out")
+        content: Any = {"stages": [{"use": step} if isinstance(step, str) else dict(step) for step in stages]}
+    elif isinstance(recipe, Mapping):
+        content = dict(recipe)
+    else:
+        content = _read(str(recipe) if recipe is not None else DEFAULT_RECIPE, registry)
+    if not isinstance(content, dict):
+        raise RecipeError(f"the recipe holds {type(content).__name__}", "a mapping with 'stages:'", "See docs/recipes")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"the recipe is malformed: {explain(error)}", "the format of docs/recipes") from error
+
+
+def override(recipe: Recipe, options: Mapping[str, Any] | None, *, seed: int | None = None) -> Recipe:
+    """Lay options over a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to change; it stays as it is.
+    options : mapping, optional
+        ``{"archetypes": {"count": 4}}`` or ``{"archetypes.count": 4}``; ``scene``, ``reader`` and ``output``
+        name the blocks around the stages.
+    seed : int, optional
+        Replaces the recipe's.
+
+    Returns
+    -------
+    Recipe
+        A new recipe.
+
+    Raises
+    ------
+    ConfigError
+        If a step does not exist or a value does not fit.
+    """
+    plain = recipe.dump()
+    if seed is not None:
+        plain["seed"] = seed
+    targets = {step.get("id") or step["use"]: step["with"] for step in plain["stages"]}
+    targets["scene"], targets["output"] = plain["scene"]["with"], plain["output"]["with"]
+    targets["reader"] = plain["scene"]["reader"]
+    for name, value in (options or {}).items():
+        step, _, key = str(name).partition(".")
+        if step not in targets:
+            raise ConfigError(
+                f"option {name!r} names the step {step!r}, which the recipe {recipe.name!r} does not have",
+                ", ".join(targets),
+                "See `hsgeo show STAGE` for a stage's options",
+            )
+        if key:
+            targets[step][key] = value
+        elif isinstance(value, Mapping):
+            targets[step].update(value)
+        else:
+            raise ConfigError(f"option {name!r} is {value!r}", "step.key=value, or a mapping of keys to values")
+    try:
+        return Recipe.model_validate(plain)
+    except ValidationError as error:
+        raise ConfigError(f"an option does not fit: {explain(error)}", "the options that `hsgeo show` lists") from error

@@ -1,0 +1,50 @@
+"""Which pixels count: nodata, masked, partial; the same rule for samples and tiles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hsgeo.plugin.quality import Quality
+
+__all__ = ["MAX_MISSING", "prepare"]
+
+MAX_MISSING = 0.05  # share of the good bands that a pixel may miss and still be solved (design.md section 3)
+
+
+def prepare(
+    spectra: np.ndarray, quality: np.ndarray | None, good: np.ndarray, mask: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take the good bands and blank the pixels that do not count.
+
+    Parameters
+    ----------
+    spectra : numpy.ndarray
+        ``(band, ...)`` float32, all bands; not changed.
+    quality : numpy.ndarray or None
+        ``(...)`` bit field of the scene.
+    good : numpy.ndarray
+        ``(band,)`` bool.
+    mask : int
+        Quality bits that leave a pixel out.
+
+    Returns
+    -------
+    spectra : numpy.ndarray
+        ``(good band, ...)``; NaN where missing, NaN in every band of a pixel that does not count.
+    bits : numpy.ndarray
+        ``(...)`` uint16: the scene's bits with NODATA, MASKED and PARTIAL set anew.
+    """
+    values = spectra[good]
+    finite = np.isfinite(values)
+    missing = np.count_nonzero(~finite, axis=0)
+    if missing.any():
+        values[~finite] = np.nan
+    bits = np.zeros(values.shape[1:], np.uint16) if quality is None else quality & np.uint16(int(Quality.MASKED) - 1)
+    nodata = missing > int(MAX_MISSING * values.shape[0])
+    masked = (bits & np.uint16(mask)) != 0
+    bits = bits & np.uint16(~int(Quality.NODATA) & 0xFFFF)
+    bits[nodata] |= np.uint16(Quality.NODATA)
+    bits[masked] |= np.uint16(Quality.MASKED)
+    bits[(missing > 0) & ~nodata] |= np.uint16(Quality.PARTIAL)
+    values[:, nodata | masked] = np.nan
+    return values, bits

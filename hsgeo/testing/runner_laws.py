@@ -1,0 +1,72 @@
+"""The laws of stages that hold through the real runner: `hsgeo.unmix` on tiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.testing.case import StageCase
+from hsgeo.testing.laws import Law, always, same_bits
+
+__all__ = ["RUNNER_LAWS"]
+
+
+def same_for_every_tiling_and_order(case: StageCase) -> None:
+    """The product has the same bits for small, odd and whole-scene tiles, on threads or not, whatever comes first."""
+    whole = _compute(_unmix(case, case.known.scene, tile=1024), scheduler="synchronous")
+    for tile, scheduler in ((7, "threads"), (16, "synchronous")):
+        other = _compute(_unmix(case, case.known.scene, tile=tile), scheduler=scheduler)
+        _assert_same(whole, other, f"tiles of {tile} pixels ({scheduler})")
+    lazy = _unmix(case, case.known.scene, tile=16)
+    half = case.known.scene.sizes["y"] // 2 + 3
+    bottom = _compute(lazy.isel(y=slice(half, None)), scheduler="synchronous")
+    top = _compute(lazy.isel(y=slice(None, half)), scheduler="synchronous")
+    for name in _rasters(whole):
+        joined = np.concatenate([top[name].values, bottom[name].values], axis=-2)
+        assert same_bits(whole[name].values, joined), f"{name!r} depends on which part of the scene is computed first"
+
+
+def excluded_pixels_change_nothing(case: StageCase) -> None:
+    """What lies under an invalid pixel changes neither fits nor other pixels; its own result is NaN as a whole."""
+    row, col = 5, 11
+    empty, garbage = (case.known.scene.copy(deep=True) for _ in range(2))
+    empty["spectra"].values[:, row, col] = np.nan
+    garbage["spectra"].values[::2, row, col] = np.nan  # half the bands: invalid by the 5 % rule
+    garbage["spectra"].values[1::2, row, col] = 0.9
+    first, second = (_compute(_unmix(case, scene, tile=16), scheduler="synchronous") for scene in (empty, garbage))
+    _assert_same(first, second, "other values under an invalid pixel")
+    missing = np.isnan(first["abundance"].values)
+    assert missing[:, row, col].all(), "an invalid pixel has an abundance"
+    missing[:, row, col] = False
+    assert not missing.any(), "one invalid pixel makes abundances of other pixels NaN"
+
+
+def _unmix(case: StageCase, scene: xr.Dataset, tile: int) -> xr.Dataset:
+    import hsgeo
+
+    product: xr.Dataset = hsgeo.unmix(scene, stages=case.steps, endmembers=case.given(), seed=case.seed, tile=tile)  # type: ignore[attr-defined,unused-ignore]
+    return product
+
+
+def _compute(product: xr.Dataset, scheduler: str) -> xr.Dataset:
+    import dask
+
+    with dask.config.set(scheduler=scheduler):
+        return product.compute()
+
+
+def _rasters(product: xr.Dataset) -> list[Any]:
+    return [name for name, array in product.data_vars.items() if array.dims[-2:] == ("y", "x")]
+
+
+def _assert_same(left: xr.Dataset, right: xr.Dataset, what: str) -> None:
+    for name in left.data_vars:
+        assert same_bits(left[name].values, right[name].values), f"{name!r} changes with {what}"
+
+
+RUNNER_LAWS: tuple[Law, ...] = (
+    Law("same_for_every_tiling_and_order", same_for_every_tiling_and_order, always),
+    Law("excluded_pixels_change_nothing", excluded_pixels_change_nothing, always),
+)

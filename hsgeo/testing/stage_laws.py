@@ -1,0 +1,402 @@
+"""The laws of stages that need no runner: the stage is called directly, on a tiny scene with known truth."""
+
+from __future__ import annotations
+
+import pickle
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.stages.context import Applying
+from hsgeo.testing import bench
+from hsgeo.testing.case import StageCase
+from hsgeo.testing.laws import Law, always, assert_light, assert_options, same_bits, same_datasets, tiles
+
+__all__ = ["KERNEL_LAWS"]
+
+PICKLE_MOST = 65_536  # bytes: a definition is options, not weights
+MEMORY_FACTOR, MEMORY_SLACK = 1.5, 1 << 20  # allowed over the estimate: temporaries of a careful author, xarray's own
+SUM_TOLERANCE = 1e-5  # of float32 sums, as docs/conventions promises
+RANGE_TOLERANCE = 1e-6
+PARTIAL_CHANGE = 0.1  # abundance; leaving out one band in twenty of a well-posed pixel moves it by noise only
+THREADS = 8
+
+
+def imports_light(case: StageCase) -> None:
+    """Importing the plugin's module loads none of the heavy packages."""
+    info = case.registry.provider(case.record)
+    assert_light(info.module, case.files, f"stage {case.name!r}")
+
+
+def options_round_trip(case: StageCase) -> None:
+    """Options are frozen, forbid extras, are described, and survive JSON and YAML."""
+    assert_options(case.registry.options(case.record), case.values, f"stage {case.name!r}")
+
+
+def definition_is_cheap_and_picklable(case: StageCase) -> None:
+    """A definition pickles small, and its copy answers the same."""
+    stage = case.stage()
+    data = pickle.dumps(stage)
+    assert len(data) <= PICKLE_MOST, (
+        f"the definition pickles to {len(data)} bytes (at most {PICKLE_MOST}): load in setup()"
+    )
+    copy = pickle.loads(data)  # noqa: S301  made one line above
+    layout = case.inputs.layout
+    for question in ("needs", "outputs", "fit_needs"):
+        first, second = getattr(stage, question)(layout), getattr(copy, question)(layout)
+        assert first == second, f"{question}() answers differently after pickling: {first} and {second}"
+
+
+def outputs_are_as_declared(case: StageCase) -> None:
+    """State and kernel give every declared variable, with its dims, sizes, dtype and scope, and no other tile."""
+    stage = case.stage()
+    declared = {var.name: var for var in case.record.writes}
+    specs = stage.outputs(case.layout)
+    for name, spec in specs.items():
+        assert name in declared, f"outputs() has {name!r}, which writes= of the record does not name"
+        assert spec.scope == declared[name].scope, (
+            f"{name!r} has scope {spec.scope} in outputs(), another in the record"
+        )
+    silent = [name for name, var in declared.items() if not var.optional and name not in specs]
+    assert not silent, f"outputs() lacks {silent[0]!r}, which the record declares as not optional"
+    sizes = {"band": case.layout.bands, "y": case.layout.height, "x": case.layout.width}
+    if case.layout.endmembers:
+        sizes["endmember"] = len(case.layout.endmembers)
+    found: dict[str, xr.DataArray] = {name: case.state[name] for name in case.state.data_vars}  # type: ignore[misc]
+    if tiles(case.record):
+        found |= case.result
+        batch, _ = bench.batches(case.inputs, case.needs)[0]
+        extra = set(bench.apply_batch(case.kernel, batch, case.inputs).data_vars) - set(case.specs)
+        assert not extra, (
+            f"the kernel returns {sorted(map(str, extra))}, which outputs() does not declare with tile scope"
+        )
+    for name, spec in specs.items():
+        assert name in found, f"{name!r} is declared with scope {spec.scope} and not returned"
+        array = found[name]
+        assert array.dims == spec.dims, f"{name!r} has dims {array.dims}, declared {spec.dims}"
+        assert array.dtype == np.dtype(spec.dtype), f"{name!r} has dtype {array.dtype}, declared {spec.dtype}"
+        for dim, size in zip(array.dims, array.shape, strict=True):
+            want = len(spec.coords[str(dim)]) if dim in spec.coords else sizes.get(str(dim))
+            assert want is None or size == want, f"{name!r} has {size} along {dim!r}, expected {want}"
+    if "endmembers" in specs:
+        assert "endmember" in case.state.coords, "endmembers are written without names: give the coordinate 'endmember'"
+
+
+def input_is_untouched(case: StageCase) -> None:
+    """Neither fit, setup nor apply changes a bit of what it was given."""
+    stage = case.stage()
+    needs = stage.fit_needs(case.inputs.layout)
+    if needs is not None and needs.kind != "reduce":
+        sample = bench.sample(case.inputs, needs)
+        kept = sample.copy(deep=True)
+        stage.fit(sample, bench.Fitting(case.seed, "case"))
+        changed = same_datasets(sample, kept)
+        assert not changed, f"fit() changed {changed!r} of its sample in place"
+    if tiles(case.record):
+        batch, _ = bench.batches(case.inputs, case.needs)[0]
+        kept = batch.copy(deep=True)
+        case.kernel.apply(batch, Applying(case.seed, "case"))
+        changed = same_datasets(batch, kept)
+        assert not changed, f"apply() changed {changed!r} of its input in place"
+
+
+def state_survives_zarr(case: StageCase) -> None:
+    """The state, written to Zarr and read back, gives the same outputs bit for bit."""
+    from zarr.storage import MemoryStore
+
+    store = MemoryStore()
+    case.state.to_zarr(store, zarr_format=2, consolidated=False)
+    back = xr.open_zarr(store, consolidated=False, decode_timedelta=False).load()
+    lost = set(case.state.variables) - set(back.variables)
+    assert not lost, f"the state loses {sorted(map(str, lost))} through Zarr"
+    for name in case.state.variables:
+        assert same_bits(case.state[name].values, back[name].values), f"{name!r} of the state changes through Zarr"
+    if tiles(case.record):
+        worker = bench.kernel(case.stage(), back, case.inputs)
+        assert worker is not None
+        again = bench.apply_scene(worker, case.inputs, case.needs, case.specs)
+        changed = same_datasets(case.result, again)
+        assert not changed, f"{changed!r} differs when the state has been through Zarr"
+
+
+def same_twice(case: StageCase) -> None:
+    """A second definition, fitted and applied again, gives the same bits."""
+    state = bench.fit(case.stage(), case.inputs)
+    changed = same_datasets(case.state, state)
+    assert not changed, f"{changed!r} of the state differs between two fits of the same sample and seed"
+    if tiles(case.record):
+        worker = bench.kernel(case.stage(), state, case.inputs)
+        assert worker is not None
+        changed = same_datasets(case.result, bench.apply_scene(worker, case.inputs, case.needs, case.specs))
+        assert not changed, f"{changed!r} differs between two runs of the same kernel on the same input"
+
+
+def position_in_the_batch_means_nothing(case: StageCase) -> None:
+    """A pixel, or a window, gives the same bits at every place of the batch."""
+    count = _count(case)
+    for order in (np.roll(np.arange(count), 7), np.random.default_rng(1).permutation(count)):
+        changed = same_datasets(case.result, case.apply(case.inputs, order=order))
+        assert not changed, (
+            f"{changed!r} depends on the place in the batch: BLAS and vectorised reductions change bits with the shape; "
+            "compute pixel by pixel in a fixed order"
+        )
+
+
+def window_is_honest(case: StageCase) -> None:
+    """A pixel outside the declared window changes nothing."""
+    keep, compare = _inside(case)
+    other = _changed_outside(case.inputs, keep)
+    result = case.apply(other)
+    for name, array in case.result.items():
+        same = same_bits(array.values[..., compare], result[name].values[..., compare])
+        assert same, (
+            f"{name!r} of a pixel depends on pixels outside its declared window ({case.needs.window or 'pixelwise'})"
+        )
+
+
+def nan_stays_where_it_is(case: StageCase) -> None:
+    """A NaN pixel, and padding, change no pixel beyond the window; no pixel but itself becomes NaN."""
+    row, col = case.layout.height // 2, case.layout.width // 2
+    planted = _nan_at(case.inputs, row, col)
+    touched = np.zeros((case.layout.height, case.layout.width), bool)
+    window = case.needs.window
+    if window is None:
+        touched[row, col] = True
+    else:
+        for batch, count in bench.batches(case.inputs, case.needs):
+            for r, c in zip(batch.row.values[:count], batch.col.values[:count], strict=True):
+                if r <= row < r + window.size and c <= col < c + window.size:
+                    touched[max(r, 0) : r + window.size, max(c, 0) : c + window.size] = True
+    itself = np.zeros_like(touched)
+    itself[row, col] = True
+    result = case.apply(planted)
+    for name, array in case.result.items():
+        same = same_bits(array.values[..., ~touched], result[name].values[..., ~touched])
+        assert same, f"one NaN pixel changes {name!r} of other pixels"
+        if array.dtype.kind == "f":
+            new = np.isnan(result[name].values) & ~np.isnan(array.values)
+            assert not new[..., ~itself].any(), f"one NaN pixel makes {name!r} of other pixels NaN"
+    part = np.arange(_count(case))[: max(1, min(_count(case), case.needs.batch) // 2 + 1)]  # the rest is padding
+    padded = case.apply(case.inputs, order=part)
+    seen = np.zeros(touched.size, bool)
+    if window is None:
+        seen[part] = True
+        for name, array in case.result.items():
+            flat = array.values.reshape(*array.shape[:-2], -1)[..., seen]
+            again = padded[name].values.reshape(*array.shape[:-2], -1)[..., seen]
+            assert same_bits(flat, again), f"padding with NaN changes {name!r} of the pixels in the same block"
+
+
+def fit_ignores_excluded_pixels(case: StageCase) -> None:
+    """A fit that sees NaN pixels stays finite; a block without a valid pixel changes nothing of a ``reduce`` fit."""
+    stage = case.stage()
+    needs = stage.fit_needs(case.inputs.layout)
+    if needs is None or needs.kind == "pixels":  # the runner leaves invalid pixels out of these
+        return
+    state = bench.fit(stage, _nan_at(case.inputs, case.layout.height // 2, case.layout.width // 2))
+    for name, array in state.data_vars.items():
+        if array.dtype.kind == "f":
+            new = np.isnan(array.values).any() and not np.isnan(case.state[name].values).any()
+            assert not new, f"one NaN pixel in the sample makes {name!r} of the state NaN"
+    if needs.kind == "reduce":
+        height = case.inputs.layout.height
+        more = {n: a.pad({"y": (0, 8)}, constant_values=np.nan) for n, a in case.inputs.tiles.items()}
+        taller = replace(case.inputs, tiles=more, layout=replace(case.inputs.layout, height=height + 8))
+        again = bench.fit(stage, taller)
+        for name, array in case.state.data_vars.items():
+            close = np.allclose(array.values, again[name].values, rtol=1e-6, atol=0, equal_nan=True)
+            assert close, f"{name!r} of the state changes when a block without a valid pixel is added"
+
+
+def partial_pixels_are_solved(case: StageCase) -> None:
+    """A pixel that lacks one band in twenty gets a result near that of the whole pixel, and changes no other."""
+    if "spectra" not in case.inputs.tiles or case.needs.window is not None or "abundance" not in case.specs:
+        return
+    lacking = case.layout.bands // 20
+    assert lacking, "the scene of this law needs at least 20 bands"
+    row, col = case.layout.height // 2, case.layout.width // 2
+
+    def drop(values: np.ndarray) -> None:
+        values[:lacking, row, col] = np.nan
+
+    result = case.apply(case.inputs.with_spectra(drop))["abundance"].values
+    whole = case.result["abundance"].values
+    assert np.isfinite(result[..., row, col]).all(), "a pixel that lacks one band in twenty gets no abundance"
+    change = np.abs(result - whole)[..., row, col].max()
+    assert change <= PARTIAL_CHANGE, f"lacking one band in twenty changes an abundance by {change:.3f}"
+
+
+def sum_and_range_are_as_declared(case: StageCase) -> None:
+    """Values lie in the declared range; abundances sum as declared; valid pixels have values."""
+    found: dict[str, xr.DataArray] = {str(name): array for name, array in case.state.data_vars.items()}
+    if tiles(case.record):
+        found |= case.result
+    for name, spec in case.stage().outputs(case.layout).items():
+        values = found[name].values
+        if values.dtype.kind == "f" and spec.scope == "tile":
+            assert np.isfinite(values).all(), f"{name!r} is not finite on a scene of valid pixels"
+        if spec.range is not None:
+            low, high = spec.range
+            bad = (values < low - RANGE_TOLERANCE) | (values > high + RANGE_TOLERANCE)
+            assert not bad.any(), f"{name!r} leaves its declared range {spec.range}: {values[bad].flat[0]}"
+        if spec.sum in ("one", "at_most_one"):
+            total = values.sum(axis=spec.dims.index("endmember"), dtype=np.float64)
+            off = (total - 1).max() if spec.sum == "at_most_one" else np.abs(total - 1).max()
+            assert off <= SUM_TOLERANCE, f"{name!r} declares sum={spec.sum!r} and is off by {off:.2e}"
+
+
+def kernel_is_thread_safe(case: StageCase) -> None:
+    """Eight threads that share one kernel get the bits that one thread gets."""
+    ctx = Applying(case.seed, "case")
+    made = [batch for batch, _ in bench.batches(case.inputs, case.needs)]
+    work = [made[k % len(made)].copy(deep=True) for k in range(max(2 * THREADS, len(made)))]
+    alone = [case.kernel.apply(batch.copy(deep=True), ctx) for batch in made]
+    with ThreadPoolExecutor(THREADS) as pool:
+        together = list(pool.map(lambda batch: case.kernel.apply(batch, ctx), work))
+    for k, result in enumerate(together):
+        changed = same_datasets(
+            alone[k % len(made)].drop_vars(["row", "col"], errors="ignore"),
+            result.drop_vars(["row", "col"], errors="ignore"),
+        )
+        assert not changed, f"{changed!r} differs when {THREADS} threads share the kernel: keep scratch inside apply()"
+
+
+def memory_estimate_holds(case: StageCase) -> None:
+    """Peak memory of apply and fit, outputs not counted, stays below 1.5 times the estimate plus 1 MiB."""
+    stage = case.stage()
+    fit_needs = stage.fit_needs(case.inputs.layout)
+    if fit_needs is not None and fit_needs.kind != "reduce":
+        sample = bench.sample(case.inputs, fit_needs)
+        pixels = sample.sizes.get("pixel") or sample.sizes["patch"] * fit_needs.patch**2
+        estimate = fit_needs.memory(1, pixels)
+        _assert_memory("fit()", lambda: stage.fit(sample, bench.Fitting(case.seed, "case")), estimate)
+    if tiles(case.record):
+        batch, _ = bench.batches(case.inputs, case.needs)[0]
+        window = case.needs.window
+        side = (1, case.needs.batch) if window is None else (case.needs.batch * window.size, window.size)
+        case.kernel.apply(batch.copy(deep=True), Applying(case.seed, "case"))  # compiles, caches
+        _assert_memory(
+            "apply()", lambda: case.kernel.apply(batch, Applying(case.seed, "case")), case.needs.memory(*side)
+        )
+
+
+def seeds_are_declared(case: StageCase) -> None:
+    """The global random generators are neither used nor advanced; randomness comes from the context."""
+    results = []
+    for seed in (1, 2):
+        with bench.global_random(seed) as touched:
+            state = bench.fit(case.stage(), case.inputs)
+            found: dict[str, xr.DataArray] = {str(name): array for name, array in state.variables.items()}  # type: ignore[misc]
+            if tiles(case.record):
+                worker = bench.kernel(case.stage(), state, case.inputs)
+                assert worker is not None
+                found |= bench.apply_scene(worker, case.inputs, case.needs, case.specs)
+        assert not touched, f"the global generator of {touched[0]} was advanced: use ctx.rng() or ctx.noise()"
+        results.append(found)
+    changed = same_datasets(*results)
+    assert not changed, f"{changed!r} depends on a global random state: use ctx.rng() or ctx.noise()"
+
+
+def truth_is_recovered(case: StageCase) -> None:
+    """Endmembers lie within an angle of the truth, abundances within an error; on a nearly noise-free scene."""
+    from scipy.optimize import linear_sum_assignment
+
+    truth = case.known.endmembers.values
+    specs = case.stage().outputs(case.layout)
+    E = case.state["endmembers"].values if "endmembers" in specs else None
+    if E is None and "endmembers" in case.inputs.scenes:
+        E = case.inputs.scenes["endmembers"].values
+    order = np.arange(len(truth))
+    if E is not None:
+        unit, want = (M / np.linalg.norm(M, axis=1, keepdims=True) for M in (E.astype(float), truth.astype(float)))
+        angles = np.arccos(np.clip(want @ unit.T, -1, 1))
+        rows, order = linear_sum_assignment(angles)
+        assert len(rows) == len(truth), f"{len(E)} endmembers were found in a scene of {len(truth)}"
+        if "endmembers" in specs:
+            worst = angles[rows, order].max()
+            assert worst <= case.angle, f"an endmember is {worst:.3f} rad from the truth (at most {case.angle})"
+    if "abundance" in specs:
+        off = case.result["abundance"].values[order] - case.known.abundance.values
+        error = float(np.sqrt(np.mean(off.astype(float) ** 2)))
+        assert error <= case.error, f"abundances are off by {error:.3f} (root mean square, at most {case.error})"
+
+
+# ---- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _count(case: StageCase) -> int:
+    """Return the number of pixels, or windows, of the scene."""
+    return sum(count for _, count in bench.batches(case.inputs, case.needs))
+
+
+def _inside(case: StageCase) -> tuple[np.ndarray, np.ndarray]:
+    """Return masks ``(y, x)``: pixels to leave as they are, and pixels whose result must then stay."""
+    height, width = case.layout.height, case.layout.width
+    window = case.needs.window
+    if window is None:
+        board = np.indices((height, width)).sum(0) % 2 == 0
+        return board, board
+    row, col = height // 2 // window.stride * window.stride, width // 2 // window.stride * window.stride
+    keep, compare = np.zeros((height, width), bool), np.zeros((height, width), bool)
+    top, left = row - window.margin, col - window.margin
+    keep[max(top, 0) : top + window.size, max(left, 0) : left + window.size] = True
+    compare[row : row + window.stride, col : col + window.stride] = True
+    assert not keep.all(), f"the scene of this law must be larger than the window ({window.size} pixels): give known="
+    return keep, compare
+
+
+def _changed_outside(inputs: bench.Inputs, keep: np.ndarray) -> bench.Inputs:
+    changed = {}
+    for name, array in inputs.tiles.items():
+        other = array.copy(deep=True)
+        other.values[..., ~keep] = 0.5 * array.values[::-1][..., ~keep] if array.ndim > 2 else 0.5 * array.values[~keep]
+        changed[name] = other
+    return replace(inputs, tiles=changed)
+
+
+def _nan_at(inputs: bench.Inputs, row: int, col: int) -> bench.Inputs:
+    changed = {name: array.copy(deep=True) for name, array in inputs.tiles.items()}
+    for array in changed.values():
+        if array.dtype.kind == "f":
+            array.values[..., row, col] = np.nan
+    return replace(inputs, tiles=changed)
+
+
+def _assert_memory(what: str, call: Callable[[], xr.Dataset], estimate: int) -> None:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        result = call()
+        peak = tracemalloc.get_traced_memory()[1] - before - result.nbytes
+    finally:
+        tracemalloc.stop()
+    most = MEMORY_FACTOR * estimate + MEMORY_SLACK
+    assert peak <= most, f"{what} takes {peak} bytes at its peak; its needs say {estimate} (allowed: {most:.0f})"
+
+
+KERNEL_LAWS: tuple[Law, ...] = tuple(
+    Law(check.__name__, check, applies)
+    for check, applies in (
+        (imports_light, always),
+        (options_round_trip, always),
+        (definition_is_cheap_and_picklable, always),
+        (outputs_are_as_declared, always),
+        (input_is_untouched, always),
+        (state_survives_zarr, always),
+        (same_twice, always),
+        (position_in_the_batch_means_nothing, tiles),
+        (window_is_honest, tiles),
+        (nan_stays_where_it_is, tiles),
+        (fit_ignores_excluded_pixels, always),
+        (partial_pixels_are_solved, tiles),
+        (sum_and_range_are_as_declared, always),
+        (kernel_is_thread_safe, tiles),
+        (memory_estimate_holds, always),
+        (seeds_are_declared, always),
+        (truth_is_recovered, always),
+    )
+)
