@@ -1,8 +1,55 @@
 """hsgeo: georeferenced hyperspectral scenes to abundance maps people can trust.
 
-The story is ``scene -> tiles -> stages -> product``; `open_scene`, `unmix` and `write` tell it.
+The story is ``scene -> tiles -> stages -> product``: `open_scene`, `unmix` and `write` tell it, and ``ds.hsu``
+tells it inside xarray.
 """
 
 from hsgeo._version import __version__
+from hsgeo.accessor import HsuAccessor as _HsuAccessor  # registers ds.hsu
+from hsgeo.errors import (
+    ConfigError,
+    HsgeoError,
+    HsgeoWarning,
+    PluginError,
+    ProductError,
+    RecipeError,
+    SceneError,
+    TileError,
+)
 
-__all__ = ["__version__"]
+_VERBS = (
+    "check_scene",
+    "fit",
+    "list_plugins",
+    "open_library",
+    "open_product",
+    "open_scene",
+    "open_state",
+    "unmix",
+    "write",
+)
+
+__all__ = [
+    "ConfigError",
+    "HsgeoError",
+    "HsgeoWarning",
+    "PluginError",
+    "ProductError",
+    "RecipeError",
+    "SceneError",
+    "TileError",
+    "__version__",
+    *_VERBS,
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _VERBS:  # loaded on first use, so that `import hsgeo` costs no more than xarray
+        from hsgeo import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'hsgeo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,1 +1,100 @@
-"""Placeholder."""
+"""The command line: one file per command, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from hsgeo._version import __version__
+from hsgeo.errors import HsgeoError
+
+__all__ = ["cli", "main"]
+
+_COMMANDS = {
+    "unmix": "hsgeo.cli.unmix:unmix",
+    "info": "hsgeo.cli.info:info",
+    "plot": "hsgeo.cli.plot:plot",
+    "list": "hsgeo.cli.list:list_",
+    "show": "hsgeo.cli.show:show",
+    "schema": "hsgeo.cli.schema:schema",
+    "rerun": "hsgeo.cli.rerun:rerun",
+    "demo": "hsgeo.cli.demo:demo",
+}
+
+
+class _Lazy(click.Group):
+    """Loads a command's file when the command is asked for, and plugins' commands after the own ones."""
+
+    _plugins_asked = False
+
+    def _ask_plugins(self) -> None:
+        if not self._plugins_asked:
+            type(self)._plugins_asked = True
+            from hsgeo.plugin.registry import registry
+
+            registry().commands(self)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._ask_plugins()
+        return [*_COMMANDS, *sorted(set(self.commands) - set(_COMMANDS))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS:
+            module, _, attribute = _COMMANDS[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        self._ask_plugins()
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="hsgeo")
+def cli() -> None:
+    """Georeferenced hyperspectral scenes to abundance maps people can trust.
+
+    Begin with: hsgeo unmix --input SCENE --out abund.zarr
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; translate errors to exit codes, once.
+
+    0 done; 1 failure; 2 bad input or usage; 3 finished, but some tiles failed.
+
+    Parameters
+    ----------
+    args : list of str, optional
+        Arguments; None: those of the process.
+    """
+    verbose = "-v" in (sys.argv[1:] if args is None else args)
+    try:
+        code: Any = cli.main(args=args, prog_name="hsgeo", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. An output that was begun is marked incomplete; --resume goes on with it.", err=True)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of our output went away, as `hsgeo list | head` does
+        sys.stderr.close()
+        sys.exit(0)
+    except HsgeoError as error:
+        if verbose:
+            raise
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if verbose:
+            raise
+        click.echo(
+            f"{click.style('Failure:', fg='red', bold=True)} {type(error).__name__}: {error}. "
+            "This is a fault of hsgeo or of a library, not of your input; -v shows where.",
+            err=True,
+        )
+        sys.exit(1)

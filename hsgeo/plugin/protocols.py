@@ -174,6 +174,9 @@ class Sink(Protocol):
     def finish(self) -> None:
         """Complete the product and mark it so."""
 
+    def discard(self) -> None:
+        """Remove what was begun, because the input turned out to be bad before a tile was finished."""
+
 
 @runtime_checkable
 class Writer(Protocol):

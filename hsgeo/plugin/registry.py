@@ -68,15 +68,14 @@ class Registry:
         self._commands_done: set[str] = set()
         self.disabled = frozenset(disabled)
         found = [
-            (point.name, point.dist.name if point.dist else "unknown", point) for point in entry_points(group=GROUP)
+            (point.name, *((point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")), point)
+            for point in entry_points(group=GROUP)
         ]
-        for name, distribution, point in sorted(found, key=lambda item: item[:2]):
+        for name, distribution, version, point in sorted(found, key=lambda item: item[:3]):
             if name in self.disabled:
                 continue
             key = name if name not in self._plugins else f"{name}@{distribution}"
-            self._plugins[key] = PluginInfo(
-                key, distribution, point.dist.version if point.dist else "unknown", module=point.module
-            )
+            self._plugins[key] = PluginInfo(key, distribution, version, module=point.module)
             try:
                 self._register(key, point.load())
             except _ERRORS as error:

@@ -50,7 +50,7 @@ def check_product(ds: xr.Dataset, *, values: bool = False) -> None:
         lines = "\n".join(f"  {i}. {what}: {fix}" for i, (what, fix) in enumerate(broken, 1))
         many = "1 violation" if len(broken) == 1 else f"{len(broken)} violations"
         raise ProductError(
-            f"the dataset is not a valid product, {many}:\n{lines}\n",
+            f"the dataset is not a valid product, {many}:\n{lines}",
             "a Dataset as hsgeo.unmix returns it (docs/conventions)",
             "Apply the fixes above, or write the product again",
         )
@@ -139,7 +139,7 @@ def _meaning(ds: xr.Dataset) -> Broken:
 def _values(ds: xr.Dataset) -> Broken:
     total = ds.attrs["sum"]
     rows = max(1, _SLAB_BYTES // max(1, 4 * ds.sizes["endmember"] * ds.sizes["x"]))
-    chunks = ds["abundance"].chunksizes.get("y")
+    chunks = ds["abundance"].variable.chunksizes.get("y")
     if chunks and chunks[0] < rows:
         rows -= rows % chunks[0]
     count = dict.fromkeys(("partly", "range", "sum", "unexplained", "unflagged", "rmse"), 0)

@@ -12,6 +12,8 @@ from hsgeo.errors import ProductError
 
 __all__ = ["open_product", "open_state", "unfinished"]
 
+_SMALL = 1_000_000  # values of a variable that is no raster, such as the endmembers: 4 MB, read at once
+
 Chunks = dict[str, int] | int | Literal["auto"] | None
 
 
@@ -46,7 +48,8 @@ def open_product(path: str | Path, *, chunks: Chunks = "auto") -> xr.Dataset:
     if not path.exists():
         raise ProductError(f"{path} does not exist", "a product of hsgeo: a .zarr folder or a .tif file")
     if path.is_dir():
-        if "hsgeo_status" not in (_zarr_attrs(path) or {}):
+        # a product that a user wrote with to_zarr has no status, and is as good
+        if not any(str(key).startswith("hsgeo_") for key in _zarr_attrs(path) or {}):
             raise _foreign(path)
         ds = _open_zarr(path, None, chunks)
     else:
@@ -60,6 +63,9 @@ def open_product(path: str | Path, *, chunks: Chunks = "auto") -> xr.Dataset:
         ds = ds.set_coords("spatial_ref")
     if "wavelength" in ds.coords and ds["wavelength"].dims == ("band",) and "wavelength" not in ds.xindexes:
         ds = ds.set_xindex("wavelength")
+    for var in ds.variables.values():
+        if var.dims[-2:] != ("y", "x") and var.size <= _SMALL:
+            var.load()
     ds.encoding["source"] = str(path)
     return ds
 
@@ -85,7 +91,7 @@ def open_state(path: str | Path) -> dict[str, xr.Dataset]:
     path = Path(path)
     if not path.exists():
         raise ProductError(f"{path} does not exist", "a .zarr product of hsgeo")
-    if "hsgeo_status" not in (_zarr_attrs(path) or {}):
+    if _zarr_attrs(path) is None:
         raise ProductError(
             f"{path} carries no fit state", "a .zarr product of hsgeo", "GeoTIFF keeps no state: write .zarr for that"
         )
@@ -145,10 +151,8 @@ def _zarr_attrs(path: Path) -> dict[str, Any] | None:
 
 
 def _open_zarr(path: Path, group: str | None, chunks: Chunks) -> xr.Dataset:
-    folder = path / group if group else path
-    return xr.open_dataset(
-        path, engine="zarr", group=group, chunks=chunks, consolidated=(folder / ".zmetadata").exists()
-    )
+    # groups below the root are in the root's consolidated metadata, which needs no second reading here
+    return xr.open_dataset(path, engine="zarr", group=group, chunks=chunks, consolidated=False if group else None)
 
 
 def _foreign(path: Path) -> ProductError:

@@ -14,6 +14,8 @@ from hsgeo.errors import HsgeoWarning
 
 __all__ = ["open_cog"]
 
+_CHUNK = 1024  # whole blocks of any of the usual sizes; (5, 1024, 1024) float32 is 20 MB
+
 
 def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
     """Open the main file and the siblings it names.
@@ -23,7 +25,7 @@ def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
     path : pathlib.Path
         The main file.
     chunks : dict, int, "auto" or None
-        As in `rioxarray.open_rasterio`.
+        As in `open_product`; a variable with two or more leading dims is always a dask array.
 
     Returns
     -------
@@ -58,17 +60,11 @@ def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
             if not file_of.exists():
                 missing.append(file_of.name)
                 continue
-            sizes = [variables_size(coords, dim) for dim in entry["dims"][:-2]]
-            (coords if entry["coord"] else variables)[name] = _raster(file_of, entry, sizes, chunks)
+            (coords if entry["coord"] else variables)[name] = _raster(file_of, entry, chunks)
     if missing:
         warnings.warn(HsgeoWarning(f"{path.name} was opened without {', '.join(missing)}: not found beside it"), stacklevel=3)
     ds = xr.Dataset(variables, coords=coords, attrs=described["attrs"])
     return _placed(ds, crs, placed, shape)
-
-
-def variables_size(coords: dict[str, xr.Variable], dim: str) -> int:
-    """Return the length of a leading dim; -1, to be worked out, where it has no coordinate."""
-    return coords[dim].size if dim in coords else -1
 
 
 def _stored(entry: dict[str, Any]) -> xr.Variable:
@@ -81,21 +77,31 @@ def _stored(entry: dict[str, Any]) -> xr.Variable:
     return xr.Variable(tuple(entry["dims"]), array, entry["attrs"])
 
 
-def _raster(path: Path, entry: dict[str, Any], sizes: list[int], chunks: Any) -> xr.Variable:
+def _raster(path: Path, entry: dict[str, Any], chunks: Any) -> xr.Variable:
     import rioxarray
 
-    opened = rioxarray.open_rasterio(path, chunks=chunks, cache=False)
+    opened = rioxarray.open_rasterio(path, cache=False)
     assert isinstance(opened, xr.DataArray)
-    var = opened.variable
-    if len(sizes) == 0:
+    var, dims, lead = opened.variable, tuple(entry["dims"]), entry["lead"]
+    if not lead:
         var = var.isel(band=0)
-    elif len(sizes) > 1:
-        data = var.data  # lazy where chunks were asked for
-        var = xr.Variable(tuple(entry["dims"]), data.reshape(*sizes, *data.shape[1:]))
+    if chunks == "auto":
+        chunks = {"y": _CHUNK, "x": _CHUNK}
+    elif isinstance(chunks, int):
+        chunks = dict.fromkeys(dims, chunks)
+    if chunks is not None or len(lead) > 1:  # reshaping keeps lazy only what dask holds
+        plane = {dim: size for dim, size in (chunks or {"y": _CHUNK, "x": _CHUNK}).items() if dim in ("y", "x")}
+        var = var.chunk(plane)
+        if len(lead) > 1:
+            var = xr.Variable(dims, var.data.reshape(*lead, *var.shape[1:]))
+        var.dims = dims
+        var = var.chunk({dim: size for dim, size in (chunks or {}).items() if dim in dims[:-2]})
     dtype = np.dtype(entry["dtype"])
     if var.dtype != dtype:
         var = var.astype(dtype)
-    return xr.Variable(tuple(entry["dims"]), var._data, entry["attrs"])
+    var = var.copy(deep=False)
+    var.dims, var.attrs, var.encoding = dims, dict(entry["attrs"]), {}
+    return var
 
 
 def _placed(ds: xr.Dataset, crs: Any, affine: Any, shape: tuple[int, int]) -> xr.Dataset:
@@ -117,6 +123,8 @@ def _placed(ds: xr.Dataset, crs: Any, affine: Any, shape: tuple[int, int]) -> xr
             ds = ds.assign_coords(spatial_ref=0)
         a, b, c, d, e, f = affine
         ds["spatial_ref"].attrs["GeoTransform"] = " ".join(repr(float(v)) for v in (c, a, b, f, d, e))
-    for var in ds.data_vars.values():
-        var.encoding.pop("grid_mapping", None)  # the attribute, which was stored, holds it
+    for name, var in ds.data_vars.items():
+        var.encoding.pop("grid_mapping", None)  # rioxarray moved it there; the attribute survives what encodings do not
+        if var.dims[-2:] == ("y", "x") and "spatial_ref" in ds.coords:
+            ds[name].attrs["grid_mapping"] = "spatial_ref"
     return ds

@@ -88,6 +88,8 @@ def assemble(
         out = out.rio.write_coordinate_system()
     for coord in out.coords.values():
         coord.encoding = {"_FillValue": None} if coord.dtype.kind == "f" else {}
+    if "wavelength" in out.coords and out["wavelength"].dims == ("band",):
+        out = out.set_xindex("wavelength")
     for var in out.data_vars.values():
         var.encoding.pop("grid_mapping", None)  # the attribute holds it: an encoding= of the user would replace this
     return out

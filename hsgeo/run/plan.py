@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,7 @@ from hsgeo.errors import ConfigError, SceneError
 from hsgeo.plugin.needs import Layout, VarSpec
 from hsgeo.plugin.quality import Quality
 from hsgeo.plugin.registry import Registry
+from hsgeo.product.provenance import identify
 from hsgeo.run.threads import pinned
 from hsgeo.spectra.library import resample_library
 from hsgeo.stages.apply import Frame, PlannedStep
@@ -21,13 +23,27 @@ from hsgeo.stages.bands import declared_good, look
 from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
 from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
 from hsgeo.stages.recipe import Recipe, SceneOptions
-from hsgeo.stages.sample import draw
+from hsgeo.stages.sample import Patch, draw
 from hsgeo.stages.source import Source
 
-__all__ = ["Plan", "State", "fit_chain", "make_plan", "state_recipe"]
+__all__ = ["Plan", "State", "fit_chain", "make_plan", "scene_identity", "state_recipe"]
 
-State = dict[str, xr.Dataset]
-"""Fit states by step id; ``"scene"`` holds what all steps share (good bands, noise, given endmembers, recipe)."""
+
+class State(dict[str, xr.Dataset]):
+    """Fit states by step id; ``"scene"`` holds what all share (good bands, noise, given endmembers, recipe).
+
+    Besides the mapping, which is all that is ever stored, it remembers the identities of the scenes it was
+    fitted on, so that unmixing one of them right away does not read its sample again.
+    """
+
+    def __init__(self, states: Mapping[str, xr.Dataset], seen: Sequence[tuple[xr.Dataset, dict[str, Any]]] = ()) -> None:
+        super().__init__(states)
+        self._seen = tuple(seen)
+
+    def identity(self, scene: xr.Dataset) -> dict[str, Any] | None:
+        """Return the identity of a scene that this state was fitted on."""
+        return next((known for held, known in self._seen if held is scene), None)
+
 
 SAME_BAND = 2.0  # nm: scenes of one sensor differ by less (smile, recalibration); another sensor differs by more
 
@@ -179,7 +195,7 @@ def fit_chain(
         materials = [_with_good(material, covered) for material in materials]
     progress("sample", 1.0)
     shared = shared.assign(extra)
-    state: State = {"scene": shared}
+    state: dict[str, xr.Dataset] = {}
     scene_vars = _good_only(extra, covered)
     planned: list[PlannedStep] = []
     with pinned():
@@ -199,7 +215,18 @@ def fit_chain(
             progress(step.id, 1.0)
     dropped_recipe = recipe.model_copy(update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})})
     state["scene"] = shared.assign_attrs(recipe=json.dumps(dropped_recipe.dump(), sort_keys=True))
-    return state
+    seen = [(scene, _identity(scene, m.patches)) for scene, m in zip(scenes, materials, strict=True)]
+    return State(state, seen)
+
+
+def _identity(scene: xr.Dataset, patches: Sequence[Patch]) -> dict[str, Any]:
+    return identify(scene, np.concatenate([p.spectra.reshape(p.spectra.shape[0], -1) for p in patches], axis=1))
+
+
+def scene_identity(scene: xr.Dataset, state: Mapping[str, xr.Dataset]) -> dict[str, Any]:
+    """Identify a scene by a hash of its sample, which is read unless ``state`` was fitted on this very scene."""
+    known = state.identity(scene) if isinstance(state, State) else None
+    return known or _identity(scene, draw(Source.of(scene), state_recipe(state).seed))
 
 
 def _good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[str, xr.DataArray]:
@@ -269,7 +296,7 @@ def state_recipe(state: Mapping[str, xr.Dataset]) -> Recipe:
 
 
 def make_plan(
-    scene: xr.Dataset, state: State, registry: Registry, *, seed: int | None = None, on_tile_error: str = "raise"
+    scene: xr.Dataset, state: Mapping[str, xr.Dataset], registry: Registry, *, seed: int | None = None, on_tile_error: str = "raise"
 ) -> Plan:
     """Plan the tiles of a scene from fitted states; reads no pixel.
 

@@ -35,7 +35,7 @@ class Subspace(NamedTuple):
         return int(self.basis.shape[1])
 
 
-def signal_subspace(Y: np.ndarray, noise: np.ndarray | None = None, *, margin: float = 1.2) -> Subspace:
+def signal_subspace(Y: np.ndarray, noise: np.ndarray | None = None, *, margin: float = 1.05) -> Subspace:
     """Find the directions in which pixels are more than noise.
 
     Bands are divided by their noise, so that noise alone has the eigenvalues of Marchenko and Pastur (1967);

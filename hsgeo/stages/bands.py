@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
 from hsgeo.errors import SceneError
-from hsgeo.scene.catalog import default_good
-from hsgeo.spectra.noise import estimate_noise
+from hsgeo.spectra.absorption import default_good
+from hsgeo.spectra.noise import noise_std
 from hsgeo.stages.recipe import SceneOptions
 from hsgeo.stages.sample import Patch
 
@@ -49,7 +48,7 @@ def declared_good(scene: xr.Dataset, options: SceneOptions) -> tuple[np.ndarray,
 
 
 def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> xr.Dataset:
-    """Look at the sample once: good bands, noise, identity.
+    """Look at the sample once: good bands and noise.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     -------
     xarray.Dataset
         ``good (band)`` bool, ``noise (band)`` (standard deviation in the units of the data, NaN in bad
-        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level``, ``sampled_hash``.
+        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level``, ``quantity``.
 
     Raises
     ------
@@ -78,7 +77,6 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
         )
     values = np.concatenate([patch.spectra.reshape(patch.spectra.shape[0], -1) for patch in patches], axis=1)
     finite = np.isfinite(values)
-    digest = hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).hexdigest()
     candidates = finite[good].any(axis=0)
     if not candidates.any():
         raise SceneError(
@@ -93,9 +91,9 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
             "at least one band that is there",
             "Check nodata value and bad bands; scene.bad_bands sets them by hand",
         )
-    whole = values[good][:, finite[good].all(axis=0)].astype(np.float64)
+    whole = values[good][:, finite[good].all(axis=0)]
     noise = np.full(good.size, np.nan)
-    noise[good] = estimate_noise(whole) if whole.shape[1] > 1 else 0.0
+    noise[good] = noise_std(whole.T) if whole.shape[1] > 1 else 0.0
     if not decided:
         noisy = good & (np.nan_to_num(noise) > NOISY * np.nanmedian(noise)) & (np.nanmedian(noise) > 0)
         good, noise = good & ~noisy, np.where(noisy, np.nan, noise)
@@ -109,7 +107,6 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     )
     out.attrs = {
         "noise_level": float(np.sqrt(np.nanmean(noise[good] ** 2))),
-        "sampled_hash": digest,
         "quantity": str(scene["spectra"].attrs.get("quantity", "reflectance")),
     }
     return out

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -24,7 +23,8 @@ _SATURATED = 2.0  # brightness that no surface of the scene reaches
 _UPPER_LEFT = (600_000.0, 4_640_000.0)  # m, UTM: any place inside the zone
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True)
+class Rows:
     """A block of rows of a synthetic scene.
 
     Parameters

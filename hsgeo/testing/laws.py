@@ -58,8 +58,8 @@ def same_bits(left: Any, right: Any) -> bool:
 
 def same_datasets(left: xr.Dataset | Mapping[str, Any], right: xr.Dataset | Mapping[str, Any]) -> str:
     """Return the name of the first variable that differs in a bit, or an empty string."""
-    a = left.variables if isinstance(left, xr.Dataset) else left
-    b = right.variables if isinstance(right, xr.Dataset) else right
+    a: dict[Any, Any] = dict(left.variables if isinstance(left, xr.Dataset) else left)
+    b: dict[Any, Any] = dict(right.variables if isinstance(right, xr.Dataset) else right)
     if set(a) != set(b):
         return str(sorted(map(str, set(a) ^ set(b)))[0])
     return next((str(name) for name in a if not same_bits(a[name].values, b[name].values)), "")

@@ -114,7 +114,8 @@ def known_scene(
     )
     import rioxarray  # noqa: F401  the accessor; heavy, so not at the top
 
-    scene = scene.rio.write_crs(32632).rio.write_transform()
+    scene = scene.rio.write_crs(32632)
+    scene["spatial_ref"].attrs["GeoTransform"] = "600000.0 30.0 0.0 5200000.0 0.0 -30.0"
     scene.spectra.attrs["grid_mapping"] = "spatial_ref"
     scene.spectra.encoding.pop("grid_mapping", None)
     scene = scene.set_xindex("wavelength")

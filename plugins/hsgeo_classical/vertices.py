@@ -1,20 +1,41 @@
-"""From archetypes to endmembers: robust vertices among the purest pixels, and their length."""
+"""From corners to endmembers: robust vertices among the purest pixels, and their length."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from hsgeo.spectra.solvers import mixing_model, solve_block
 
-__all__ = ["physical_lengths", "refine_directions"]
+__all__ = ["Vertices", "lengths", "refine"]
 
 _SHIFTS = 10  # the mean moves by less than a tenth of its error after five
-_PURE = 0.9  # share from which a pixel tells its material's length (science: threshold of the physical rule)
+_PURE = 0.9  # share from which a pixel tells its material's length
 _FEWEST = 20  # pixels in a mean: its noise is then below a quarter of one pixel's
-_REACH = 1.5  # times the rms noise distance: holds 99.9 % of a pure cluster in 6 dimensions or more
+_REACH = 1.5  # times the rms noise distance: holds 99 % of a pure cluster in 6 dimensions
+_TINY = float(np.finfo(np.float64).tiny)
 
 
-def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> np.ndarray:
+class Vertices(NamedTuple):
+    """Directions and the pixels they are the middle of.
+
+    Parameters
+    ----------
+    E : numpy.ndarray
+        Unit directions ``(dimension, endmembers)`` float64.
+    cluster : tuple of numpy.ndarray
+        For each endmember, the pixels that noise cannot tell from it.
+    fewest : int
+        Pixels that make a cluster worth a mean.
+    """
+
+    E: np.ndarray
+    cluster: tuple[np.ndarray, ...]
+    fewest: int
+
+
+def refine(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     """Move each direction to the middle of the pixels that are as pure as the noise can tell.
 
     Mean shift on the sphere: the mean of the pixels within reach of the direction, again and again. Where many
@@ -27,47 +48,53 @@ def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> np.ndarray:
     X : numpy.ndarray
         Pixels in subspace coordinates ``(dimension, pixels)``.
     E : numpy.ndarray
-        Unit directions ``(dimension, endmembers)``.
+        Directions ``(dimension, endmembers)``.
     noise : float
         Noise of one coordinate.
 
     Returns
     -------
-    numpy.ndarray
-        Unit directions ``(dimension, endmembers)``.
+    Vertices
+        The directions moved.
     """
     dimension, pixels = X.shape
-    norm = np.linalg.norm(X, axis=0)
-    D = X / np.maximum(norm, np.finfo(np.float64).tiny)
-    allowed = _REACH * noise * np.sqrt(dimension - 1 or 1) / np.maximum(norm, np.finfo(np.float64).tiny)
+    norm = np.maximum(np.linalg.norm(X, axis=0), _TINY)
+    D = X / norm
+    # 1e-6: a scene without noise has clusters too, of the width of float32's rounding
+    allowed = _REACH * np.maximum(noise * np.sqrt(max(dimension - 1, 1)) / norm, 1e-6)
     fewest = min(max(_FEWEST, pixels // 500), max(pixels // (2 * E.shape[1]), 1))
-    out = E.copy()
+    out, clusters = np.empty(E.shape), []
     for p in range(E.shape[1]):
-        e = E[:, p]
+        e = E[:, p] / np.linalg.norm(E[:, p])
         for _ in range(_SHIFTS):
-            distance = np.sqrt(np.maximum(2 - 2 * (e @ D), 0))
-            relative = distance / allowed if noise > 0 else distance
-            nearest = np.partition(relative, fewest - 1)[fewest - 1]
-            near = relative <= max(nearest, 1.0 if noise > 0 else 0.0)
-            mean = X[:, near].mean(axis=1)  # bright pixels count more: their direction is better known
-            e = mean / np.linalg.norm(mean)
+            relative = np.sqrt(np.maximum(2 - 2 * (e @ D), 0)) / allowed
+            reach = max(float(np.partition(relative, fewest - 1)[fewest - 1]), 1.0)
+            mean = X[:, relative <= reach].mean(axis=1)  # bright pixels count more: their direction is better known
+            moved = mean / max(float(np.linalg.norm(mean)), _TINY)
+            step = float(np.linalg.norm(moved - e))
+            e = moved
+            if step < 1e-7:
+                break
         out[:, p] = e
-    return out
+        clusters.append(np.flatnonzero(relative <= 1))
+    return Vertices(out, tuple(clusters), fewest)
 
 
-def physical_lengths(X: np.ndarray, E: np.ndarray, quantile: float) -> np.ndarray:
-    """Give unit directions the length of their pure pixels.
+def lengths(X: np.ndarray, vertices: Vertices, quantile: float) -> np.ndarray:
+    """Give directions the length of their pure pixels: the rule of ``scale: physical``.
 
-    The length is a quantile of ``h_p / (1 - sum over q != p of h_q / length_q)`` over the pixels whose share of
-    ``p`` is above 0.9, ``h`` being non-negative coefficients of unit directions. Without the bracket (a pixel's
-    rest belongs to other materials) the plain rule is off by the mixing left in such pixels.
+    Two estimates, weighted by how many pixels the first one has: the quantile of the lengths in the cluster that
+    noise cannot tell from the vertex (unbiased where pure pixels abound); and the quantile of
+    ``h_p / (1 - sum over q != p of h_q / length_q)`` over pixels whose share of ``p`` is above 0.9, where ``h`` are
+    non-negative coefficients of the directions. Without the bracket (a pixel's rest belongs to other materials) that
+    rule is off by the mixing left in such pixels.
 
     Parameters
     ----------
     X : numpy.ndarray
         Pixels ``(dimension, pixels)``.
-    E : numpy.ndarray
-        Unit directions ``(dimension, endmembers)``.
+    vertices : Vertices
+        From `refine`.
     quantile : float
         0 to 1; 0.5 is the median.
 
@@ -76,20 +103,21 @@ def physical_lengths(X: np.ndarray, E: np.ndarray, quantile: float) -> np.ndarra
     numpy.ndarray
         ``(endmembers,)``, positive.
     """
-    count = E.shape[1]
+    E, count = vertices.E, vertices.E.shape[1]
     h = solve_block(np.asarray(X, np.float32), mixing_model(E, "nnls"))[0].astype(np.float64)
-    lengths = np.ones(count)
-    pure: list[np.ndarray] = [np.empty(0, int)] * count
-    for _ in range(10):  # the correction is below 0.1 and contracts by that much each time
-        share = h / lengths[:, None]
-        share /= np.maximum(share.sum(axis=0), np.finfo(np.float64).tiny)
-        before = lengths.copy()
+    out = np.ones(count)
+    for rounds in range(10):  # the correction is below a tenth and contracts by that much each time
+        share = h / out[:, None]
+        share /= np.maximum(share.sum(axis=0), _TINY)
+        before = out.copy()
         for p in range(count):
-            fewest = min(_FEWEST, X.shape[1])
-            least = min(_PURE, np.partition(share[p], -fewest)[-fewest])
-            pure[p] = np.flatnonzero(share[p] >= least)
-        for p in range(count):
-            others = np.delete(np.arange(count), p)
-            rest = (h[np.ix_(others, pure[p])] / before[others, None]).sum(axis=0) if _ else 0.0
-            lengths[p] = np.quantile(h[p, pure[p]] / np.maximum(1 - rest, 0.5), quantile)
-    return lengths
+            few = min(_FEWEST, X.shape[1])
+            pure = share[p] >= min(_PURE, float(np.partition(share[p], -few)[-few]))
+            rest = (h[:, pure] / before[:, None]).sum(axis=0) - h[p, pure] / before[p] if rounds else np.zeros(1)
+            out[p] = np.quantile(h[p, pure] / np.maximum(1 - rest, 0.5), quantile)  # 0.5: no correction beyond twofold
+    for p, cluster in enumerate(vertices.cluster):
+        if cluster.size:
+            length = float(np.quantile(E[:, p] @ X[:, cluster], quantile))
+            weight = cluster.size**2 / (cluster.size**2 + vertices.fewest**2)
+            out[p] = weight * length + (1 - weight) * out[p]
+    return out

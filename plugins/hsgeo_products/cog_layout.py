@@ -98,7 +98,7 @@ def describe(template: xr.Dataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``attrs``; ``rasters`` by name (dims, dtype, attrs, whether a coordinate); ``variables`` by name
+        ``attrs``; ``rasters`` by name (dims, lead: sizes of all but y and x, dtype, attrs, whether a coordinate); ``variables`` by name
         (dims, dtype, attrs, values, whether a coordinate). Plain JSON types; NaN is null.
     """
     rasters, variables = {}, {}
@@ -106,7 +106,7 @@ def describe(template: xr.Dataset) -> dict[str, Any]:
         entry: dict[str, Any] = {"dims": list(var.dims), "dtype": var.dtype.str, "attrs": dict(var.attrs)}
         entry["coord"] = name in template.coords
         if var.dims[-2:] == ("y", "x"):
-            rasters[str(name)] = entry
+            rasters[str(name)] = {**entry, "lead": list(var.shape[:-2])}
         elif name not in ("y", "x", "spatial_ref") and var.size <= _LARGEST:
             variables[str(name)] = {**entry, "values": _listed(var.values)}
     return {"attrs": {**template.attrs, "hsgeo_status": "complete"}, "rasters": rasters, "variables": variables}

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -252,10 +253,7 @@ def _lay_down(
                 array[rows] = template[name].isel(y=rows).values
     for stage, learnt in state.items():
         _write_group(learnt, path, f"fit/{stage}", fmt, options.level, {})
-    if fmt == 2:
-        import zarr
-
-        zarr.consolidate_metadata(path, zarr_format=2)
+    _consolidate(path, fmt)
     marks = path / _MARKS / "done"
     marks.mkdir(parents=True)
     shape = (template.sizes["y"], template.sizes["x"])
@@ -281,16 +279,27 @@ def _write_group(
             ds[name] = (var.dims, np.asarray(var.values.astype(object), dtype=str), var.attrs)
     for var in ds.variables.values():
         var.encoding = {}  # of a file it was read from, perhaps in the other format
-    # compute=False: the hollow rasters stay unwritten; numpy-backed variables are written all the same
+    # compute=False: the hollow rasters of the root stay unwritten, numpy-backed variables are written all the same
     ds.to_zarr(
         path,
         group=group,
         mode="a" if group else "w-",
         zarr_format=fmt,
-        consolidated=fmt == 2 and group is not None,
-        compute=False,
+        consolidated=False,  # once, at the end, for all groups
+        compute=group is not None,
         encoding=encoding,
     )
+
+
+def _consolidate(path: Path, fmt: int) -> None:
+    import zarr
+    from zarr.errors import ZarrUserWarning
+
+    with warnings.catch_warnings():
+        # format 3 has no consolidated metadata in its specification yet, but xarray warns where it is missing, and
+        # readers that do not know it pass over it
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(path, zarr_format=2 if fmt == 2 else 3)
 
 
 def _compressor(fmt: int, level: int) -> Any:

@@ -117,7 +117,9 @@ def decide_scale(
     if quantity == "radiance":
         return constant(1.0, "radiance as stored")
     high = _percentile(probe, shape, nodata)
-    if high is None or high <= PLAUSIBLE:
+    if high is None:
+        return constant(1.0, "as stored: no valid number was found to judge by")
+    if high <= PLAUSIBLE:
         return constant(1.0, "as stored: the values are reflectance already")
     if high <= COUNTS:
         raise SceneError(

@@ -1,0 +1,178 @@
+"""``ds.hsu``: hsgeo inside xarray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+__all__ = ["HsuAccessor"]
+
+
+@xr.register_dataset_accessor("hsu")
+class HsuAccessor:
+    """Hyperspectral unmixing of a Dataset.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A scene; or anything that `standardize` makes one of; or a product, for `plot`.
+    """
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        self._ds = ds
+
+    def check(self) -> None:
+        """Check that the Dataset is a scene; all violations are reported at once, each with its fix.
+
+        Raises
+        ------
+        SceneError
+            If it is not.
+        """
+        from hsgeo.api import check_scene
+
+        check_scene(self._ds)
+
+    def standardize(
+        self,
+        *,
+        spectra: str | None = None,
+        wavelength: str | Sequence[float] | None = None,
+        fwhm: str | Sequence[float] | None = None,
+        units: str | None = None,
+        scale: float | None = None,
+        offset: float | None = None,
+        nodata: float | None = None,
+        quantity: str | None = None,
+    ) -> xr.Dataset:
+        """Bring somebody else's Dataset to the convention of scenes, lazily.
+
+        Parameters
+        ----------
+        spectra : str, optional
+            Name of the cube; None: the one 3-D variable.
+        wavelength, fwhm : str or sequence of float, optional
+            Coordinate name, or values.
+        units : {"nm", "um"}, optional
+            Of the wavelengths, where the Dataset does not say.
+        scale, offset : float, optional
+            ``value * scale + offset`` gives reflectance or radiance.
+        nodata : float, optional
+            Value that means no data.
+        quantity : {"reflectance", "radiance"}, optional
+            What the values are.
+
+        Returns
+        -------
+        xarray.Dataset
+            A scene.
+        """
+        from hsgeo.scene import standardize
+
+        return standardize(
+            self._ds,
+            spectra=spectra,
+            wavelength=wavelength,
+            fwhm=fwhm,
+            units=units,
+            scale=scale,
+            offset=offset,
+            nodata=nodata,
+            quantity=quantity,
+        )
+
+    def fit(
+        self,
+        *,
+        recipe: str | Path | Mapping[str, Any] | None = None,
+        stages: Sequence[Mapping[str, Any] | str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        endmembers: str | Path | xr.Dataset | None = None,
+        seed: int | None = None,
+    ) -> dict[str, xr.Dataset]:
+        """Learn from this scene; see `hsgeo.fit`.
+
+        Parameters
+        ----------
+        recipe, stages, options, endmembers, seed
+            As for `hsgeo.fit`.
+
+        Returns
+        -------
+        dict of str to xarray.Dataset
+            States, to be given to `unmix`.
+        """
+        from hsgeo.api import fit
+
+        return fit(self._ds, recipe=recipe, stages=stages, options=options, endmembers=endmembers, seed=seed)
+
+    def unmix(
+        self,
+        *,
+        recipe: str | Path | Mapping[str, Any] | None = None,
+        stages: Sequence[Mapping[str, Any] | str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        endmembers: str | Path | xr.Dataset | None = None,
+        state: Mapping[str, xr.Dataset] | str | Path | None = None,
+        seed: int | None = None,
+        tile: int | str = "auto",
+        client: Any = None,
+    ) -> xr.Dataset:
+        """Unmix this scene, lazily; see `hsgeo.unmix`.
+
+        Parameters
+        ----------
+        recipe, stages, options, endmembers, state, seed, tile, client
+            As for `hsgeo.unmix`.
+
+        Returns
+        -------
+        xarray.Dataset
+            A product.
+        """
+        from hsgeo.api import unmix
+
+        return unmix(
+            self._ds,
+            recipe=recipe,
+            stages=stages,
+            options=options,
+            endmembers=endmembers,
+            state=state,
+            seed=seed,
+            tile=tile,
+            client=client,
+        )
+
+    def plot(
+        self,
+        path: str | Path | None = None,
+        *,
+        scene: xr.Dataset | None = None,
+        truth: xr.DataArray | None = None,
+    ) -> Any:
+        """Draw a product: maps of abundance, rmse and quality, and the endmember spectra.
+
+        Parameters
+        ----------
+        path : path, optional
+            PNG to write.
+        scene : xarray.Dataset, optional
+            Its scene, for a colour picture beside the maps.
+        truth : xarray.DataArray, optional
+            True abundances, drawn beside the estimated ones.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure; notebooks show it.
+        """
+        from hsgeo.product.picture import picture
+
+        return picture(self._ds, path, scene=scene, truth=truth)
+
+    def __dir__(self) -> list[str]:
+        return ["check", "fit", "plot", "standardize", "unmix"]

@@ -1,0 +1,454 @@
+"""One function per verb. The command line and the accessor call these and nothing else."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from hsgeo.errors import ConfigError, HsgeoError, HsgeoWarning, SceneError
+from hsgeo.product.opening import open_product, open_state
+from hsgeo.scene import check_scene, open_scene
+
+__all__ = [
+    "check_scene",
+    "fit",
+    "list_plugins",
+    "open_library",
+    "open_product",
+    "open_scene",
+    "open_state",
+    "resolve_recipe",
+    "summarise",
+    "unmix",
+    "write",
+]
+
+Progress = Callable[[str, int, int], None]
+"""``progress(what, done, total)``."""
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, HsgeoWarning, stacklevel=3)
+
+
+def list_plugins(kind: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """List what is installed; nothing of it is loaded.
+
+    Parameters
+    ----------
+    kind : {"stages", "readers", "writers", "recipes", "plugins"}, optional
+        One kind; None: all.
+
+    Returns
+    -------
+    dict of str to list of dict
+        Name, summary and provider of each; broken plugins with their error.
+    """
+    from hsgeo.plugin.listing import list_all
+    from hsgeo.plugin.registry import registry
+
+    return list_all(registry(), kind)
+
+
+def open_library(
+    library: str | Path | xr.Dataset,
+    *,
+    select: Iterable[str] = (),
+    drop: Iterable[str] = (),
+    rename: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Open endmember spectra: ENVI ``.sli``, CSV, Zarr or netCDF library, or an earlier product.
+
+    Parameters
+    ----------
+    library : path or xarray.Dataset
+        Where they are; a Dataset is a library or a product already opened.
+    select : iterable of str
+        Names to keep, in this order; none: all.
+    drop : iterable of str
+        Names to leave out.
+    rename : mapping of str to str
+        New names by old ones.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``spectra (spectrum, band)`` with ``name``, ``wavelength``, ``fwhm``.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or a name is not there.
+    """
+    from hsgeo.spectra.library import as_library, choose, read_library
+
+    opened = as_library(library) if isinstance(library, xr.Dataset) else read_library(Path(library))
+    return choose(opened, select=tuple(select), drop=tuple(drop), rename=dict(rename or {}))
+
+
+def fit(
+    scenes: xr.Dataset | Sequence[xr.Dataset],
+    *,
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    stages: Sequence[Mapping[str, Any] | str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    endmembers: str | Path | xr.Dataset | None = None,
+    seed: int | None = None,
+    notice: Callable[[str], None] = _warn,
+    progress: Progress = _silent,
+) -> dict[str, xr.Dataset]:
+    """Learn what a recipe has to learn, from one scene or several; reads a bounded sample.
+
+    Parameters
+    ----------
+    scenes : xarray.Dataset or sequence of xarray.Dataset
+        Scenes with the same bands.
+    recipe : str, path or mapping, optional
+        Name, file or content; None: ``classical``.
+    stages : sequence, optional
+        The stages alone, instead of a recipe: names, or mappings with ``use``, ``with``, ``id``.
+    options : mapping, optional
+        ``{"archetypes": {"count": 4}}`` or ``{"archetypes.count": 4}``, over the recipe's.
+    endmembers : path or xarray.Dataset, optional
+        Given endmembers; stages that only find endmembers are left out.
+    seed : int, optional
+        Instead of the recipe's.
+    notice : callable
+        Told what the user should know; default: a warning.
+    progress : callable
+        ``progress(what, done, total)``.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        States by step id, to be given to `unmix` as ``state``.
+
+    Raises
+    ------
+    HsgeoError
+        If a scene, the recipe, an option or the endmembers cannot be used.
+    """
+    from hsgeo.plugin.registry import registry
+    from hsgeo.run.plan import fit_chain
+    from hsgeo.stages.recipe import load_recipe, override
+
+    opened = [scenes] if isinstance(scenes, xr.Dataset) else list(scenes)
+    if not opened:
+        raise ConfigError("no scene was given", "one scene or more")
+    for scene in opened:
+        check_scene(scene)
+    chosen = override(load_recipe(recipe, registry(), stages=stages), options, seed=seed)
+    library = None if endmembers is None else open_library(endmembers)
+    return fit_chain(
+        opened,
+        chosen,
+        registry(),
+        library=library,
+        notice=notice,
+        progress=lambda step, fraction: progress(step, round(100 * fraction), 100),
+    )
+
+
+def unmix(
+    scene: xr.Dataset,
+    *,
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    stages: Sequence[Mapping[str, Any] | str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    endmembers: str | Path | xr.Dataset | None = None,
+    state: Mapping[str, xr.Dataset] | str | Path | None = None,
+    seed: int | None = None,
+    tile: int | str = "auto",
+    client: Any = None,
+    on_tile_error: str = "raise",
+    notice: Callable[[str], None] = _warn,
+    progress: Progress = _silent,
+) -> xr.Dataset:
+    """Unmix a scene, lazily.
+
+    Reads the fit sample at once (unless ``state`` is given) and everything else when the result is computed
+    or written. The result does not depend on ``tile``, scheduler or workers.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        A scene (docs/conventions), lazy, on dask or in memory.
+    recipe, stages, options, endmembers
+        As for `fit`.
+    state : mapping or path, optional
+        From `fit`, or a product that was fitted before; then nothing is learnt.
+    seed : int, optional
+        Instead of the recipe's.
+    tile : int or "auto"
+        Side of a tile in pixels; ``"auto"``: by memory.
+    client : distributed.Client, optional
+        Where the tiles will be computed; its workers' memory counts for ``tile="auto"``.
+    on_tile_error : {"raise", "mask"}
+        ``"mask"``: a failing tile becomes pixels with the quality bit ``failed``.
+    notice, progress : callable
+        As for `fit`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A product: ``abundance (endmember, y, x)``, ``endmembers (endmember, band)``, ``rmse``, ``quality``.
+
+    Raises
+    ------
+    HsgeoError
+        If the scene, the recipe, an option, the endmembers or the state cannot be used.
+    """
+    from hsgeo.plugin.registry import registry
+    from hsgeo.run.plan import make_plan
+    from hsgeo.run.product import plan_tile, product_of
+
+    if on_tile_error not in ("raise", "mask"):
+        raise ConfigError(f"on_tile_error is {on_tile_error!r}", "'raise' or 'mask'")
+    if not (tile == "auto" or (isinstance(tile, int) and not isinstance(tile, bool) and tile > 0)):
+        raise ConfigError(f"tile is {tile!r}", "a positive number of pixels, or 'auto'", "Leave it out")
+    check_scene(scene)
+    if state is None:
+        state = fit(
+            scene,
+            recipe=recipe,
+            stages=stages,
+            options=options,
+            endmembers=endmembers,
+            seed=seed,
+            notice=notice,
+            progress=progress,
+        )
+    elif any(given is not None for given in (recipe, stages, options, endmembers)):
+        raise ConfigError(
+            "a state was given together with a recipe, stages, options or endmembers",
+            "the state alone: it holds all of them",
+            "Leave the others out, or fit again",
+        )
+    if isinstance(state, (str, Path)):
+        state = open_state(state)
+    if scene.rio.crs is None:
+        notice("the scene has no CRS, so the product will have none")
+    plan = make_plan(scene, state, registry(), seed=seed, on_tile_error=on_tile_error)
+    side = plan_tile(plan, scene, client) if tile == "auto" else int(tile)
+    return product_of(scene, plan, state, side, registry())
+
+
+def write(
+    product: xr.Dataset,
+    path: str | Path,
+    *,
+    state: Mapping[str, xr.Dataset] | None = None,
+    writer: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    client: Any = None,
+    inputs: Iterable[str | Path] = (),
+    progress: Progress = _silent,
+) -> Any:
+    """Write a product tile by tile, with bounded memory, resumably.
+
+    Parameters
+    ----------
+    product : xarray.Dataset
+        From `unmix`.
+    path : path
+        ``.zarr`` or ``.tif``; the suffix chooses the writer.
+    state : mapping, optional
+        Fit states to keep with the product, so that ``state=path`` works later.
+    writer : str, optional
+        Instead of the suffix.
+    options : mapping, optional
+        Options of the writer.
+    overwrite, resume : bool
+        Replace an existing output; go on with an incomplete one.
+    client : distributed.Client, optional
+        Where to compute.
+    inputs : iterable of path
+        Files that must not be overwritten; the scene's own is known.
+    progress : callable
+        ``progress(what, done, total)``.
+
+    Returns
+    -------
+    hsgeo.run.write.Written
+        Tiles computed, found done, failed.
+
+    Raises
+    ------
+    HsgeoError
+        If the output cannot be written; then nothing is left behind.
+    """
+    from hsgeo.plugin.registry import registry
+    from hsgeo.product.convention import check_product
+    from hsgeo.product.provenance import read_provenance
+    from hsgeo.product.writing import check_target, choose_writer
+    from hsgeo.run.product import tile_of
+    from hsgeo.run.write import write_tiles
+    from hsgeo.stages.chain import make_options
+
+    path = Path(path)
+    record = choose_writer(path, writer)
+    known = read_provenance(product)
+    source = known.get("source", {}).get("path")
+    check_target(path, overwrite=overwrite, resume=resume, inputs=[*inputs, *([source] if source else [])])
+    check_product(product)
+    reg = registry()
+    target = reg.load(record)(make_options(reg.options(record), options or {}, f"writer {record.name!r}"))
+    side = tile_of(product)
+    sink = target.create(product, path, state=state or {}, tile=(side, side), overwrite=overwrite, resume=resume)
+    counts = []
+    try:
+        return write_tiles(
+            product,
+            sink,
+            side,
+            client=client,
+            progress=lambda done, total: (counts.append(done), progress("tiles", done, total))[1],
+        )
+    except HsgeoError:
+        if counts and counts[-1] == 0:
+            sink.discard()
+        raise
+
+
+def describe_scene(scene: xr.Dataset) -> dict[str, Any]:
+    """Tell what a scene is, without reading its pixels.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene.
+
+    Returns
+    -------
+    dict
+        Sensor, size, bands, wavelength range, quantity, CRS, transform, bounds, time, product id.
+    """
+    check_scene(scene)
+    wavelength = scene["wavelength"].values
+    good = scene["good"].values if "good" in scene.coords else None
+    crs = scene.rio.crs
+    return {
+        "source": scene.encoding.get("source"),
+        "sensor": scene.attrs.get("sensor"),
+        "product_id": scene.attrs.get("product_id"),
+        "time": str(scene["time"].values) if "time" in scene.coords else None,
+        "size": {dim: int(scene.sizes[dim]) for dim in ("band", "y", "x")},
+        "quantity": scene["spectra"].attrs.get("quantity"),
+        "units": scene["spectra"].attrs.get("units"),
+        "wavelength": [float(wavelength.min()), float(wavelength.max())],
+        "good_bands": int(good.sum()) if good is not None else None,
+        "crs": crs.to_string() if crs is not None else None,
+        "transform": [float(v) for v in scene.rio.transform()[:6]] if crs is not None else None,
+        "bounds": [float(v) for v in scene.rio.bounds()] if crs is not None and min(scene.sizes["y"], scene.sizes["x"]) > 1 else None,
+        "quality": "quality" in scene,
+        "uncompressed_bytes": int(scene["spectra"].size) * 4,
+    }
+
+
+def resolve_recipe(
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    count: int | None = None,
+    reader: str | None = None,
+    grid: str | None = None,
+) -> dict[str, Any]:
+    """Resolve a recipe with everything laid over it, as it will stand in the provenance.
+
+    Parameters
+    ----------
+    recipe : str, path or mapping, optional
+        Name, file or content; None: the default.
+    options : mapping, optional
+        As for `fit`.
+    seed : int, optional
+        Instead of the recipe's.
+    count : int, optional
+        Number of endmembers, for the first stage that takes one.
+    reader : str, optional
+        Reader of the scene.
+    grid : {"auto", "scene"}, optional
+        Output grid.
+
+    Returns
+    -------
+    dict
+        The recipe, plain YAML types; `fit` and `unmix` take it.
+
+    Raises
+    ------
+    RecipeError, ConfigError
+        If the recipe or an option is not acceptable.
+    """
+    from hsgeo.plugin.registry import registry
+    from hsgeo.stages.recipe import load_recipe, override
+
+    chosen = load_recipe(recipe, registry())
+    laid = dict(options or {})
+    if count is not None:
+        taker = next((use.key for use in chosen.stages if _takes_count(use.use)), None)
+        if taker is None:
+            raise ConfigError(
+                f"count is {count}, but no stage of the recipe {chosen.name!r} takes one", "a recipe that counts"
+            )
+        laid[f"{taker}.count"] = count
+    plain = override(chosen, laid, seed=seed).dump()
+    if reader is not None:
+        plain["scene"]["use"] = reader
+    if grid is not None:
+        plain["output"]["grid"] = grid
+    return load_recipe(plain, registry()).dump()
+
+
+def _takes_count(stage: str) -> bool:
+    from hsgeo.plugin.registry import registry
+
+    model = registry().options(registry().stage(stage))
+    return model is not None and "count" in model.model_fields
+
+
+def summarise(product: xr.Dataset) -> dict[str, Any]:
+    """Sum a product up: mean abundances, rmse, and how many pixels are what.
+
+    Parameters
+    ----------
+    product : xarray.Dataset
+        From `open_product`; read once, chunk by chunk.
+
+    Returns
+    -------
+    dict
+        ``endmembers`` (mean abundance by name), ``rmse`` (mean over the usable pixels),
+        ``usable``, ``pixels``, and ``flags`` (pixels by quality flag).
+    """
+    import dask
+    import numpy as np
+
+    from hsgeo.plugin.quality import Quality
+
+    quality = product["quality"]
+    counts = {flag.name.lower(): ((quality & np.uint16(flag)) != 0).sum() for flag in Quality if flag.name}
+    means = product["abundance"].mean(("y", "x"), skipna=True)
+    done = dask.compute(means, product["rmse"].mean(skipna=True), counts, np.isfinite(product["rmse"]).sum())
+    mean, rmse, flags, usable = done
+    return {
+        "endmembers": {
+            str(name): float(value) for name, value in zip(mean["endmember"].values, mean.values, strict=True)
+        },
+        "rmse": float(rmse),
+        "usable": int(usable),
+        "pixels": int(quality.size),
+        "flags": {name: int(value) for name, value in flags.items() if int(value)},
+    }

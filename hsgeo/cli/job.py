@@ -1,0 +1,185 @@
+"""What ``hsgeo unmix`` and ``hsgeo rerun`` share: open, fit, unmix, write, sum up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["Job", "run_job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unmixing from file to file; the fields are the options of ``hsgeo unmix``."""
+
+    input: Path
+    out: Path
+    recipe: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    endmembers: Any = None
+    select: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    count: int | None = None
+    seed: int | None = None
+    tile: int | None = None
+    state: Path | None = None
+    reader: str | None = None
+    grid: str | None = None
+    cluster: str | None = None
+    on_tile_error: str = "raise"
+    overwrite: bool = False
+    resume: bool = False
+    quiet: bool = False
+    as_json: bool = False
+    expected: Mapping[str, Any] | None = None
+
+
+def run_job(job: Job) -> int:
+    """Do the job and print its summary.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 3 when some tiles failed.
+    """
+    from hsgeo import api
+    from hsgeo.cli.progress import notice, progress_bars
+    from hsgeo.run.cluster import cluster_client
+
+    start = time.perf_counter()
+    inputs = [path for path in (job.input, job.endmembers, job.state) if isinstance(path, Path)]
+    api.check_output(job.out, overwrite=job.overwrite, resume=job.resume, inputs=inputs)
+    seen: list[str] = []
+
+    def tell(text: str) -> None:
+        if text not in seen:
+            seen.append(text)
+            if not job.quiet:
+                notice(text)
+
+    if job.state is not None:
+        state: Any = api.open_state(job.state)
+        recipe = api.state_recipe(state)
+    else:
+        state = None
+        recipe = api.resolve_recipe(
+            job.recipe, options=job.options, seed=job.seed, count=job.count, reader=job.reader, grid=job.grid
+        )
+    tile = job.tile or (api.unfinished_tile(job.out) if job.resume else None) or "auto"
+    scene = api.open_scene(
+        job.input, reader=job.reader or recipe["scene"]["use"], options=recipe["scene"]["reader"], chunks=None
+    )
+    library = None
+    if job.endmembers is not None:
+        library = api.open_library(job.endmembers, select=job.select, drop=job.drop, rename=job.rename)
+    with cluster_client(job.cluster) as client, progress_bars(quiet=job.quiet) as progress:
+        if state is None:
+            state = api.fit(scene, recipe=recipe, endmembers=library, notice=tell, progress=progress)
+        product = api.unmix(
+            scene,
+            state=state,
+            seed=job.seed,
+            tile=tile,
+            client=client,
+            on_tile_error=job.on_tile_error,
+            notice=tell,
+        )
+        if job.expected is not None:
+            api.check_same_input(product, job.expected)
+        written = api.write(
+            product,
+            job.out,
+            state=state,
+            writer=_writer(recipe, job.out),
+            options=recipe["output"]["with"],
+            overwrite=job.overwrite,
+            resume=job.resume,
+            client=client,
+            inputs=inputs,
+            progress=progress,
+        )
+    if not job.quiet or job.as_json:
+        _report(job, written, state, time.perf_counter() - start)
+    return 3 if written.failed else 0
+
+
+def _writer(recipe: Mapping[str, Any], out: Path) -> str | None:
+    """Take the recipe's writer when it writes this suffix; else the suffix decides."""
+    from hsgeo import api
+
+    name = recipe["output"]["use"]
+    return name if name is not None and api.writes(name, out) else None
+
+
+def _report(job: Job, written: Any, state: Mapping[str, Any], seconds: float) -> None:
+    import json
+
+    from hsgeo import api
+
+    product = api.open_product(job.out)
+    summary = {
+        "out": str(job.out),
+        **api.summarise(product),
+        "noise": float(product.attrs.get("noise_level", float("nan"))),
+        "sample": {
+            step: json.loads(learnt.attrs["sample"]) for step, learnt in state.items() if "sample" in learnt.attrs
+        },
+        "tiles": {"all": written.tiles, "found_done": written.resumed, "failed": written.failed},
+        "seconds": round(seconds, 2),
+        "run_id": product.attrs.get("hsgeo_run_id"),
+    }
+    if job.as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    _table(summary, job, has_crs=product.rio.crs is not None)
+
+
+def _table(summary: dict[str, Any], job: Job, *, has_crs: bool) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title=f"{summary['out']}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("endmember")
+    table.add_column("mean abundance", justify="right")
+    table.add_column("")
+    for name, value in summary["endmembers"].items():
+        shown = "no usable pixel" if value != value else f"{value:.3f}"
+        table.add_row(escape(name), shown, "" if value != value else "█" * round(30 * min(max(value, 0.0), 1.0)))
+    console.print(table)
+    share = 100 * summary["usable"] / max(summary["pixels"], 1)
+    lines = [
+        f"rmse {summary['rmse']:.4f} (mean), noise {summary['noise']:.4f}",
+        f"pixels {summary['usable']:,} of {summary['pixels']:,} unmixed ({share:.1f} %)"
+        + "".join(f", {count:,} {name}" for name, count in summary["flags"].items()),
+        f"tiles {summary['tiles']['all']}"
+        + (f", {summary['tiles']['found_done']} found done" if summary["tiles"]["found_done"] else "")
+        + (f", [red]{summary['tiles']['failed']} failed[/red]" if summary["tiles"]["failed"] else ""),
+        f"time {summary['seconds']:.1f} s",
+    ]
+    for line in lines:
+        console.print(line, highlight=False)
+    console.print("Next:", style="bold")
+    console.print(f"  hsgeo plot {escape(str(job.out))}        look at the maps and spectra", highlight=False)
+    if job.out.suffix == ".zarr":
+        console.print(
+            f"  hsgeo unmix --input OTHER --out other.zarr --state {escape(str(job.out))}        "
+            "apply the same fit to another scene",
+            highlight=False,
+        )
+        if has_crs:
+            console.print(
+                f"  gdalinfo 'ZARR:\"{escape(str(job.out))}\":/abundance'        open it in GDAL or QGIS", highlight=False
+            )

@@ -1,0 +1,128 @@
+"""``hsgeo unmix``: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["unmix"]
+
+
+def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
+    import yaml
+
+    from hsgeo.errors import ConfigError
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or "." not in key:
+            raise ConfigError(f"-o {pair!r}", "step.key=value", "Write for example -o archetypes.count=5")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"the value of -o {pair!r} is not YAML", "a number, word or [list]") from error
+    return found
+
+
+def _names(pairs: tuple[str, ...]) -> dict[str, str]:
+    from hsgeo.errors import ConfigError
+
+    found = {}
+    for pair in pairs:
+        old, equals, new = pair.partition("=")
+        if not (equals and old and new):
+            raise ConfigError(f"--rename {pair!r}", "old=new", "Write for example --rename e2=soil")
+        found[old] = new
+    return found
+
+
+@click.command("unmix")
+@click.option("--input", "input_", required=True, type=click.Path(path_type=Path), help="The scene.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The product: .zarr or .tif (COG).")
+@click.option("--recipe", help="Name or YAML file; default: the one for everybody.")
+@click.option("-o", "options", multiple=True, metavar="STEP.KEY=VALUE", help="Option of a step, scene, reader, output.")
+@click.option("--endmembers", type=click.Path(path_type=Path), help="Library (.sli, .csv, .zarr, .nc) or a product.")
+@click.option("--select", multiple=True, metavar="NAME", help="Use only these of the given endmembers.")
+@click.option("--drop", multiple=True, metavar="NAME", help="Leave these out.")
+@click.option("--rename", multiple=True, metavar="OLD=NEW", help="Give an endmember another name.")
+@click.option("--count", type=int, help="Number of endmembers; default: found out.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
+@click.option("--tile", type=click.IntRange(min=1), help="Tile side, pixels; default: by memory. Changes no result.")
+@click.option("--state", type=click.Path(path_type=Path), help="A product fitted before: learn nothing, only apply.")
+@click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="Load a one-file plugin.")
+@click.option("--reader", help="Reader, where several know the file.")
+@click.option("--grid", type=click.Choice(["auto", "scene"]), help="Grid of the product.")
+@click.option("--cluster", metavar="local:N|cuda|tcp://...", help="dask cluster; default: threads of this process.")
+@click.option("--on-tile-error", type=click.Choice(["raise", "mask"]), default="raise", show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace an existing product.")
+@click.option("--resume", is_flag=True, help="Go on with an incomplete product.")
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+@click.option("-v", "verbose", is_flag=True, help="Show where an error happened.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def unmix(
+    input_: Path,
+    out: Path,
+    recipe: str | None,
+    options: tuple[str, ...],
+    endmembers: Path | None,
+    select: tuple[str, ...],
+    drop: tuple[str, ...],
+    rename: tuple[str, ...],
+    count: int | None,
+    seed: int | None,
+    tile: int | None,
+    state: Path | None,
+    plugins: tuple[Path, ...],
+    reader: str | None,
+    grid: str | None,
+    cluster: str | None,
+    on_tile_error: str,
+    overwrite: bool,
+    resume: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Unmix a scene into georeferenced abundance maps."""
+    from hsgeo.cli.job import Job, run_job
+    from hsgeo.errors import ConfigError
+    from hsgeo.plugin.registry import registry
+
+    registry(plugins)
+    if endmembers is None and (select or drop or rename):
+        raise ConfigError("--select, --drop or --rename without --endmembers", "them together", "Give --endmembers")
+    if state is not None and any(given for given in (recipe, options, endmembers, count is not None)):
+        raise ConfigError(
+            "--state together with --recipe, -o, --count or --endmembers",
+            "--state alone: it holds all of them",
+            "Leave the others out, or fit again without --state",
+        )
+    if endmembers is not None and count is not None:
+        raise ConfigError("--count together with --endmembers", "one of them", "Choose with --select or --drop")
+    job = Job(
+        input=input_,
+        out=out,
+        recipe=recipe,
+        options=_options(options),
+        endmembers=endmembers,
+        select=select,
+        drop=drop,
+        rename=_names(rename),
+        count=count,
+        seed=seed,
+        tile=tile,
+        state=state,
+        reader=reader,
+        grid=grid,
+        cluster=cluster,
+        on_tile_error=on_tile_error,
+        overwrite=overwrite,
+        resume=resume,
+        quiet=quiet,
+        as_json=as_json,
+    )
+    sys.exit(run_job(job))

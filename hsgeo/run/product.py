@@ -1,0 +1,133 @@
+"""The lazy product of a plan, and the tile size it is cut into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.plugin.registry import Registry
+from hsgeo.product.provenance import provenance, provenance_attrs
+from hsgeo.product.template import assemble
+from hsgeo.run.graph import tile_arrays
+from hsgeo.run.plan import Plan, scene_identity, state_recipe
+from hsgeo.run.write import local_workers
+from hsgeo.tiles.grid import auto_tile
+from hsgeo.tiles.memory import tile_budget
+
+__all__ = ["plan_tile", "product_of", "tile_of"]
+
+COPIES = 3  # of a pixel's spectrum at a time: as read, good bands, the stage's block or window
+
+
+def plan_tile(plan: Plan, scene: xr.Dataset, client: Any = None) -> int:
+    """Choose the tile size of a plan by memory.
+
+    Parameters
+    ----------
+    plan : Plan
+        What each tile takes.
+    scene : xarray.Dataset
+        The scene.
+    client : distributed.Client, optional
+        Its workers hold the tiles instead of this process.
+
+    Returns
+    -------
+    int
+        Side in pixels.
+    """
+    outputs = sum(
+        np.dtype(spec.dtype).itemsize * int(np.prod([len(plan.coords[dim]) for dim in spec.dims[:-2]], dtype=int))
+        for spec in plan.specs.values()
+    )
+    work = max((p.needs.memory.per_pixel for p in plan.steps), default=0)
+    per_pixel = COPIES * 4 * scene.sizes["band"] + outputs + work
+    workers = local_workers() if client is None else 1
+    return auto_tile(plan.frame.height, plan.frame.width, per_pixel, tile_budget(workers))
+
+
+def tile_of(product: xr.Dataset) -> int:
+    """Return the side of the tiles that a lazy product is cut into; one in memory is one tile."""
+    chunks = product["abundance"].variable.chunksizes
+    if not chunks:
+        return max(product.sizes["y"], product.sizes["x"])
+    return int(max(chunks["y"][0], chunks["x"][0]))
+
+
+def product_of(scene: xr.Dataset, plan: Plan, state: Mapping[str, xr.Dataset], tile: int, registry: Registry) -> xr.Dataset:
+    """Put the lazy product of a plan together.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene.
+    plan : Plan
+        From `hsgeo.run.plan.make_plan`.
+    state : mapping of str to xarray.Dataset
+        What the plan was made of.
+    tile : int
+        Side of a tile, pixels.
+    registry : Registry
+        Knows the versions of the plugins.
+
+    Returns
+    -------
+    xarray.Dataset
+        The product, lazy.
+    """
+    recipe = state_recipe(state).model_copy(update={"seed": plan.frame.seed})
+    used = [registry.provider(p.step.record) for p in plan.steps]
+    versions = {info.name: str(info.version) for info in used} | dict(registry.files)
+    record = provenance(
+        recipe=recipe.dump(),
+        seed=plan.frame.seed,
+        tile=(tile, tile),
+        source=scene_identity(scene, state),
+        weights={},
+        versions=versions,
+    )
+    spec = plan.specs["abundance"]
+    E = plan.scene_vars.get("endmembers")
+    meaning = {"sum": spec.sum or "free"}
+    if E is not None and "scale" in E.attrs:
+        meaning["scale"] = E.attrs["scale"]
+    return assemble(
+        scene,
+        tile_arrays(scene, plan, tile),
+        _fixed(plan, state["scene"]),
+        attrs=provenance_attrs(record) | meaning | _about(scene, plan),
+    )
+
+
+def _about(scene: xr.Dataset, plan: Plan) -> dict[str, Any]:
+    kept = {key: scene.attrs[key] for key in ("sensor", "product_id") if scene.attrs.get(key)}
+    return kept | {"noise_level": plan.noise_level}
+
+
+def _fixed(plan: Plan, shared: xr.Dataset) -> xr.Dataset:
+    """Return the scene-scope variables over all bands of the scene, NaN in the bad ones."""
+    good = np.flatnonzero(plan.frame.good)
+    fixed = {}
+    for name, var in plan.scene_vars.items():
+        if name in plan.specs or name == "library" or var.dtype.kind not in "fiu":
+            continue
+        if "band" in var.dims:
+            axis = var.dims.index("band")
+            shape = list(var.shape)
+            shape[axis] = plan.frame.good.size
+            values = np.full(shape, np.nan, np.float32)
+            values[tuple(good if dim == "band" else slice(None) for dim in var.dims)] = var.values
+            fixed[name] = xr.DataArray(values, dims=var.dims, attrs=var.attrs)
+        else:
+            fixed[name] = xr.DataArray(var.values, dims=var.dims, attrs=var.attrs)
+        if "endmember" in var.dims:
+            fixed[name] = fixed[name].assign_coords(endmember=var["endmember"].values)
+    return xr.Dataset(fixed).assign_coords(
+        band=shared["band"].values,
+        wavelength=("band", shared["wavelength"].values, {"units": "nm", "standard_name": "radiation_wavelength"}),
+        fwhm=("band", shared["fwhm"].values, {"units": "nm"}),
+        good=("band", plan.frame.good),
+    )
