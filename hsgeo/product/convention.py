@@ -167,7 +167,10 @@ def _values(ds: xr.Dataset) -> Broken:
     kind = "NODATA, MASKED or FAILED"
     texts = {
         "partly": ("pixels are NaN in some endmembers only", "set all of them NaN and the bit FAILED"),
-        "range": ("pixels have abundances outside 0..1", "project them on the simplex, or say ds.attrs['sum'] = 'free'"),
+        "range": (
+            "pixels have abundances outside 0..1",
+            "project them on the simplex, or say ds.attrs['sum'] = 'free'",
+        ),
         "sum": (f"pixels break sum={total!r}, by {worst:.2g} at worst", "project them, or change ds.attrs['sum']"),
         "unexplained": (f"pixels are NaN but quality lacks {kind}", "set one of these bits"),
         "unflagged": (f"pixels have abundances but quality says {kind}", "set them NaN, or clear the bit"),

@@ -10,7 +10,7 @@ import xarray as xr
 
 from hsgeo.errors import ProductError
 
-__all__ = ["open_product", "open_state", "unfinished"]
+__all__ = ["open_product", "open_state", "unfinished", "unfinished_tile"]
 
 _SMALL = 1_000_000  # values of a variable that is no raster, such as the endmembers: 4 MB, read at once
 
@@ -71,7 +71,9 @@ def open_product(path: str | Path, *, chunks: Chunks = "auto") -> xr.Dataset:
 
 
 def open_state(path: str | Path) -> dict[str, xr.Dataset]:
-    """Read the fit states that a Zarr product carries, also of an incomplete one (so that a resumed run learns nothing anew).
+    """Read the fit states that a Zarr product carries.
+
+    An incomplete one is read too, so that a resumed run learns nothing anew.
 
     Parameters
     ----------
@@ -133,11 +135,34 @@ def unfinished(path: str | Path) -> tuple[int, int] | None:
     return sum(line.endswith(".") for line in lines), _tiles(run)
 
 
+def unfinished_tile(path: str | Path) -> int | None:
+    """Return the side of the tiles that an unfinished output was begun with; to resume it, they must be the same.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The output.
+
+    Returns
+    -------
+    int or None
+        Pixels; None where nothing is unfinished.
+    """
+    path = Path(path)
+    run = path / ".hsgeo" / "run.json" if path.is_dir() else path.with_name(f"{path.stem}.partial.json")
+    tile = _facts(run).get("tile")
+    return max(int(side) for side in tile) if tile else None
+
+
 def _tiles(run: Path) -> int:
+    return int(_facts(run).get("tiles", 0))
+
+
+def _facts(run: Path) -> dict[str, Any]:
     try:
-        return int(json.loads(run.read_text())["tiles"])
-    except (OSError, ValueError, KeyError):
-        return 0
+        return dict(json.loads(run.read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 def _zarr_attrs(path: Path) -> dict[str, Any] | None:

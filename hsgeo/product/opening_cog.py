@@ -1,4 +1,4 @@
-"""Open a product that lies in Cloud Optimized GeoTIFFs: the main file describes all, siblings hold the other rasters."""
+"""Open a product that lies in COGs: the main file describes all, siblings hold the other rasters."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
                 continue
             (coords if entry["coord"] else variables)[name] = _raster(file_of, entry, chunks)
     if missing:
-        warnings.warn(HsgeoWarning(f"{path.name} was opened without {', '.join(missing)}: not found beside it"), stacklevel=3)
+        warnings.warn(
+            HsgeoWarning(f"{path.name} was opened without {', '.join(missing)}: not found beside it"), stacklevel=3
+        )
     ds = xr.Dataset(variables, coords=coords, attrs=described["attrs"])
     return _placed(ds, crs, placed, shape)
 
@@ -70,10 +72,8 @@ def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
 def _stored(entry: dict[str, Any]) -> xr.Variable:
     dtype = np.dtype(entry["dtype"])
     values = entry["values"]
-    if dtype.kind == "f":
-        array = np.array(values, dtype=np.float64).astype(dtype)  # None becomes NaN
-    else:
-        array = np.array(values, dtype=dtype)
+    through = np.dtype(np.float64) if dtype.kind == "f" else dtype  # None becomes NaN
+    array = np.array(values, dtype=through).astype(dtype)
     return xr.Variable(tuple(entry["dims"]), array, entry["attrs"])
 
 

@@ -58,7 +58,8 @@ def draw_map(ax: Axes, values: np.ndarray, title: str, colour: str | None, aspec
     """
     _frame(ax, title)
     if colour is not None:
-        ax.plot([0.0], [1.055], "s", color=colour, ms=6, transform=ax.transAxes, clip_on=False)
+        ax.annotate("\u25a0", (0, 1), (0, 5.5), xycoords="axes fraction", textcoords="offset points", color=colour,
+                    fontsize=11)  # fmt: skip
         ax.set_title(f"   {title}", loc="left", fontsize=9, color=_INK)
     ax.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect=aspect, interpolation="nearest")
 
@@ -81,7 +82,7 @@ def draw_rmse(ax: Axes, rmse: xr.DataArray, aspect: float) -> None:
     _frame(ax, f"rmse  (median {np.median(some):.3g})" if some.size else "rmse")
     image = ax.imshow(values, vmin=0, vmax=top or 1.0, cmap="magma", aspect=aspect, interpolation="nearest")
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, extend="max" if some.size else "neither")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7)
 
 

@@ -57,6 +57,7 @@ def picture(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if "abundance" not in product or product["abundance"].dims != ("endmember", "y", "x"):
         raise ProductError("there is no abundance (endmember, y, x) to draw", "a product of hsgeo")
@@ -85,9 +86,9 @@ def picture(
         highs.append(max(extra_high, 2.6) if beside else extra_high)
     if spectra and not beside:
         highs.append(3.1)
-    figure = Figure(figsize=(_WIDTH, sum(highs) + 0.75), dpi=_DPI, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05, hspace=0.02, wspace=0.02)
+    figure = Figure(figsize=(_WIDTH, sum(highs) + 0.75), dpi=_DPI, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, hspace=0.02, wspace=0.02)  # type: ignore[union-attr]
     parts = [sum(highs[: map_rows * per_map]), *highs[map_rows * per_map :]]
     grid = figure.add_gridspec(len(parts), 1, height_ratios=parts)
 
@@ -110,7 +111,7 @@ def picture(
     draw_scale_bar(axes[0], product, step)
     bar = figure.colorbar(axes[0].images[0], ax=axes, fraction=0.018, pad=0.01, aspect=28)
     bar.set_label("abundance")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
     if extras:
         widths = [1.0] * len(extras) + ([3.4 - len(extras)] if beside else [])

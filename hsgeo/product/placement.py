@@ -1,4 +1,4 @@
-"""Where a raster lies on the Earth: its CRS and the affine of its pixel (0, 0), read once and written everywhere alike."""
+"""Where a raster lies on the Earth: CRS and affine, read once and written everywhere alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a product comes from: what decided it, a run id over that, and the little that may differ between equal runs."""
+"""Where a product comes from: what decided it, and the little in which equal runs may differ."""
 
 from __future__ import annotations
 

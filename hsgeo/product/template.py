@@ -86,12 +86,15 @@ def assemble(
     out.attrs = _group_attrs(attrs, meaning, where, names)
     if where.crs is not None and not where.rotated:
         out = out.rio.write_coordinate_system()
-    for coord in out.coords.values():
+    for label in out.coords:
+        coord = out.variables[label]
         coord.encoding = {"_FillValue": None} if coord.dtype.kind == "f" else {}
     if "wavelength" in out.coords and out["wavelength"].dims == ("band",):
         out = out.set_xindex("wavelength")
-    for var in out.data_vars.values():
-        var.encoding.pop("grid_mapping", None)  # the attribute holds it: an encoding= of the user would replace this
+    for label in out.data_vars:
+        out.variables[label].encoding.pop(
+            "grid_mapping", None
+        )  # the attribute holds it: an encoding= of the user would replace this
     return out
 
 
@@ -120,9 +123,9 @@ def _scene_coords(scene: xr.Dataset, where: Placement) -> dict[str, xr.Variable]
         if name in scene.variables and (name != "time" or scene[name].ndim == 0):
             coords[name] = _plain(scene[name].variable)
     for name in _SWATH:  # the grid that glt_x and glt_y are on
-        for dim in scene[name].dims if name in coords else ():
-            if dim in scene.coords and dim not in coords:
-                coords[str(dim)] = _plain(scene[dim].variable)
+        for axis in scene[name].dims if name in coords else ():
+            if axis in scene.coords and axis not in coords:
+                coords[str(axis)] = _plain(scene[axis].variable)
     if where.crs is not None or where.transform is not None:
         coords["spatial_ref"] = _mapping(where)
     return coords
@@ -132,10 +135,7 @@ def _mapping(where: Placement) -> xr.Variable:
     import rioxarray  # noqa: F401  (registers .rio)
 
     holder = xr.Dataset()
-    if where.crs is not None:
-        holder = holder.rio.write_crs(where.crs)
-    else:
-        holder = holder.assign_coords(spatial_ref=0)
+    holder = holder.rio.write_crs(where.crs) if where.crs is not None else holder.assign_coords(spatial_ref=0)
     var = holder["spatial_ref"].variable.copy()
     if where.transform is not None:
         var.attrs["GeoTransform"] = where.geotransform

@@ -46,7 +46,9 @@ def choose_writer(path: str | Path, name: str | None = None) -> WriterRecord:
         return takers[0]
     if takers:
         names = " and ".join(repr(record.name) for record in takers)
-        raise ConfigError(f"{path}: the writers {names} take {suffix}", "one writer", "Name one with -o output.use=NAME")
+        raise ConfigError(
+            f"{path}: the writers {names} take {suffix}", "one writer", "Name one with -o output.use=NAME"
+        )
     accepted = "; ".join(f"{', '.join(r.suffixes)} ({r.name}: {r.summary})" for r in known.writers.values())
     found = f"{path} has no suffix" if not suffix else f"{path}: no writer takes {suffix}"
     said = "".join(f". {line}" for line in known.trouble())
@@ -114,7 +116,9 @@ def _check_inputs(path: Path, inputs: list[Path]) -> None:
             raise ProductError(f"the output {path} is the input", "another path", "Choose another --output")
         if target.is_relative_to(source):
             raise ProductError(
-                f"the output {path} lies inside the input {given}", "a path outside the input", "Choose another --output"
+                f"the output {path} lies inside the input {given}",
+                "a path outside the input",
+                "Choose another --output",
             )
         if source.is_relative_to(target):
             raise ProductError(

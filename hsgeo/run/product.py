@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,8 @@ def product_of(scene: xr.Dataset, plan: Plan, state: Mapping[str, xr.Dataset], t
     """
     recipe = state_recipe(state).model_copy(update={"seed": plan.frame.seed})
     used = [registry.provider(p.step.record) for p in plan.steps]
-    versions = {info.name: str(info.version) for info in used} | dict(registry.files)
+    versions = {info.name: str(info.version) for info in used}
+    versions |= {f"file:{Path(path).name}": digest for path, digest in registry.files.items()}
     record = provenance(
         recipe=recipe.dump(),
         seed=plan.frame.seed,

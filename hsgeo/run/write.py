@@ -141,7 +141,7 @@ def _on_cluster(rasters: xr.Dataset, boxes: list[Box], client: Any) -> Iterator[
         places[future.key] = box
         return future
 
-    first = [submit(box) for box, _ in zip(waiting, range(most), strict=False)]
+    first = [submit(box) for _, box in zip(range(most), waiting, strict=False)]  # range stops the zip
     if not first:
         return
     queue = as_completed(first)

@@ -133,7 +133,7 @@ def apply_chain(
     outer = boxes[0]
     spectra, bits = prepare(*read(outer), frame.good, frame.mask)
     rasters = {"spectra": Raster(("band",), spectra)}
-    for planned, kernel, seen, filled in zip(steps, kernels, boxes, boxes[1:], strict=True):
+    for planned, kernel, seen, filled in zip(steps, kernels, boxes[:-1], boxes[1:], strict=True):
         if kernel is not None:
             try:
                 new = _apply(planned, kernel, rasters, seen, filled, frame)

@@ -4,7 +4,14 @@
 `parametrize_writer_checks` do the same for readers and writers.
 """
 
-from hsgeo.testing.parametrize import parametrize_with_checks
+from hsgeo.testing.parametrize import parametrize_reader_checks, parametrize_with_checks, parametrize_writer_checks
 from hsgeo.testing.scenes import Known, known_product, known_scene
 
-__all__ = ["Known", "known_product", "known_scene", "parametrize_with_checks"]
+__all__ = [
+    "Known",
+    "known_product",
+    "known_scene",
+    "parametrize_reader_checks",
+    "parametrize_with_checks",
+    "parametrize_writer_checks",
+]

@@ -15,8 +15,9 @@ from hsgeo.testing.scenes import Known
 
 if TYPE_CHECKING:
     import pytest
+    import xarray as xr
 
-__all__ = ["parametrize_with_checks", "stage_laws"]
+__all__ = ["parametrize_reader_checks", "parametrize_with_checks", "parametrize_writer_checks", "stage_laws"]
 
 
 def stage_laws() -> tuple[Law, ...]:
@@ -77,12 +78,86 @@ def parametrize_with_checks(
     ... def test_my_solver(check):
     ...     check()
     """
-    paths = tuple(str(Path(path).resolve()) for path in files)
+    paths = _absolute(files)
     case = StageCase(
         name, options=options, before=before, after=after, files=paths, known=known, angle=angle, error=error
     )
     record = registry(paths).stage(name)
     return decorate([law for law in stage_laws() if law.applies(record)], case, xfail, f"stage {name!r}")
+
+
+def parametrize_reader_checks(
+    name: str,
+    make_file: Callable[[Path], Path],
+    *,
+    options: Mapping[str, Any] | None = None,
+    files: Sequence[str | Path] = (),
+    xfail: Mapping[str, str] | None = None,
+) -> pytest.MarkDecorator:
+    """Make one test of every law of readers.
+
+    Parameters
+    ----------
+    name : str
+        Of the reader.
+    make_file : callable
+        ``make_file(folder) -> path`` writes one small file of the reader's kind.
+    options, files, xfail
+        As for `parametrize_with_checks`.
+
+    Returns
+    -------
+    pytest.MarkDecorator
+        For a test function with the argument ``check``, which it calls.
+
+    Raises
+    ------
+    ConfigError
+        As `parametrize_with_checks`.
+    """
+    from hsgeo.testing.reader_laws import READER_LAWS, ReaderCase
+
+    case = ReaderCase(name, make_file, options=options, files=_absolute(files))
+    return decorate(READER_LAWS, case, xfail, f"reader {name!r}")
+
+
+def parametrize_writer_checks(
+    name: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    reopen: Callable[[Path], xr.Dataset] | None = None,
+    files: Sequence[str | Path] = (),
+    xfail: Mapping[str, str] | None = None,
+) -> pytest.MarkDecorator:
+    """Make one test of every law of writers.
+
+    Parameters
+    ----------
+    name : str
+        Of the writer.
+    options, files, xfail
+        As for `parametrize_with_checks`.
+    reopen : callable
+        ``reopen(path) -> Dataset`` in the product convention; default: `hsgeo.open_product`.
+
+    Returns
+    -------
+    pytest.MarkDecorator
+        For a test function with the argument ``check``, which it calls.
+
+    Raises
+    ------
+    ConfigError
+        As `parametrize_with_checks`.
+    """
+    from hsgeo.testing.writer_laws import WRITER_LAWS, WriterCase
+
+    case = WriterCase(name, options=options, reopen=reopen, files=_absolute(files))
+    return decorate(WRITER_LAWS, case, xfail, f"writer {name!r}")
+
+
+def _absolute(files: Sequence[str | Path]) -> tuple[str, ...]:
+    return tuple(str(Path(path).resolve()) for path in files)
 
 
 def decorate(laws: Sequence[Law], case: Any, xfail: Mapping[str, str] | None, what: str) -> pytest.MarkDecorator:

@@ -46,9 +46,7 @@ def excluded_pixels_change_nothing(case: StageCase) -> None:
 def _unmix(case: StageCase, scene: xr.Dataset, tile: int) -> xr.Dataset:
     from hsgeo.api import unmix
 
-    return unmix(
-        scene, stages=case.steps, endmembers=case.given(), seed=case.seed, tile=tile, notice=lambda text: None
-    )
+    return unmix(scene, stages=case.steps, endmembers=case.given(), seed=case.seed, tile=tile, notice=lambda text: None)
 
 
 def _compute(product: xr.Dataset, scheduler: str) -> xr.Dataset:

@@ -141,24 +141,22 @@ def known_product(known: Known | None = None) -> xr.Dataset:
     xarray.Dataset
         ``abundance``, ``endmembers``, ``rmse`` and ``quality`` in hsgeo's convention, numpy-backed, one nodata pixel.
     """
-    from hsgeo.plugin import Quality, quality_attrs
+    from hsgeo.plugin import Quality
+    from hsgeo.product.template import assemble
 
     known = known or known_scene()
     A = known.abundance.copy(deep=True)
     A[:, 3, 2] = np.nan
-    quality = np.where(np.isnan(A.values[0]), Quality.NODATA.value, 0).astype(np.uint16)
-    rmse = np.where(np.isnan(A.values[0]), np.nan, known.noise).astype(np.float32)
-    mapped = {"grid_mapping": "spatial_ref"}
-    spatial_ref = known.scene.spatial_ref
-    return xr.Dataset(
-        {
-            "abundance": A.assign_attrs(mapped, units="1", long_name="abundance"),
-            "endmembers": known.endmembers.assign_attrs(quantity="reflectance", units="1"),
-            "rmse": (("y", "x"), rmse, mapped | {"units": "1", "long_name": "root mean square residual"}),
-            "quality": (("y", "x"), quality, mapped | quality_attrs()),
-        },
-        attrs={"sum": "one", "scale": "physical", "shade": "none"},
-    ).assign_coords(spatial_ref=spatial_ref, good=("band", np.ones(known.endmembers.sizes["band"], bool)))
+    missing = np.isnan(A.values[0])
+    quality = np.where(missing, Quality.NODATA.value, 0).astype(np.uint16)
+    rmse = np.where(missing, np.nan, known.noise).astype(np.float32)
+    tiles = {"abundance": A.drop_vars(["endmember", "y", "x"])} | {
+        name: xr.DataArray(values, dims=("y", "x")) for name, values in (("rmse", rmse), ("quality", quality))
+    }
+    fixed = known.endmembers.to_dataset(name="endmembers")
+    fixed = fixed.assign_coords(good=("band", np.ones(fixed.sizes["band"], bool)))
+    attrs = {"hsgeo_run_id": "run-1", "hsgeo_provenance": "{}", "hsgeo_volatile": "{}"}
+    return assemble(known.scene, tiles, fixed, attrs=attrs)
 
 
 def _fields(rng: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:

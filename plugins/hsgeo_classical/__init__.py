@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Classical unmixing: endmember counting and extraction, abundance estimation."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
-from hsgeo.spectra.noise import noise_floor
+from hsgeo.spectra.noise import noise_floor, noise_std
 from hsgeo.spectra.solvers import mixing_model, solve_block
 from hsgeo.spectra.subspace import principal_subspace
 from hsgeo_classical.config import ArchetypesOptions
@@ -16,7 +16,7 @@ from hsgeo_classical.count import count_endmembers
 from hsgeo_classical.entropic import entropic_archetypes
 from hsgeo_classical.purest import affine_coordinates, largest_simplex
 from hsgeo_classical.sample import Pixels, keyed_normal, keyed_order, pixels_of, state_of
-from hsgeo_classical.vertices import Vertices, lengths, refine
+from hsgeo_classical.vertices import lengths, refine_corners, refine_directions
 
 __all__ = ["Archetypes", "extract_archetypes"]
 
@@ -26,6 +26,7 @@ _FARTHEST = 4
 _DARK = 5.0  # pixels whose norm is below this many noise norms have no direction worth the name
 _SPREAD = 3.0  # restarts step with factors 2^-3 ... 2^3, as published
 _LINEAR = 1.2  # mean squared residual per dimension, in noise variances, up to which the linear model is exact
+_ROUNDING = 1e-12  # noise variance below float32's rounding of the data cannot be asked for
 _FIT_SLACK = 1.05  # restarts within 5 % of the best fit are alike in fit; the least correlated one is taken
 _MARGIN = 2  # dimensions kept beyond the count: room for variability, little for noise
 
@@ -40,7 +41,7 @@ class Extraction(NamedTuple):
     rule : str
         ``"linear"`` (a simplex explains the pixels to the noise) or ``"archetypes"``.
     noise : float
-        White noise estimated, units of the data.
+        Noise of one coordinate of the subspace, units of the data.
     """
 
     E: np.ndarray
@@ -107,13 +108,13 @@ def extract_archetypes(
 
     1. Project on the strongest ``count + 2`` directions of the pixels' spectral directions (which takes the noise
        with it), and keep a core set: pixels drawn by position, and the farthest ones along many directions.
-    2. Hypotheses: archetypes of the directions from many starts (`entropic_archetypes`; they ignore brightness, so
-       shade makes no endmember), and largest simplexes of the pixels themselves (`largest_simplex`).
-    3. Each is moved to robust vertices (`refine`).
-    4. Where a hypothesis explains the pixels to the noise, the scene is linear and the best of those wins. Else, of
-       the archetypes within 5 % of the best fit, the ones least alike win (science: for real scenes the correlation
-       tells good from bad, the residual does not).
-    5. Lengths by the scale rule.
+    2. Take the largest simplexes of the pixels themselves (`largest_simplex`), corners moved to the middle of the
+       pixels noise cannot tell from them (`refine_corners`). Where one explains the pixels to the noise, the scene
+       is linear with pure pixels, and the best of those is the answer.
+    3. Else real materials vary, and shade them: archetypes of the directions from many starts
+       (`entropic_archetypes`; blind to brightness, so shade makes no endmember). Of those within 5 % of the best
+       fit the least alike win (on real scenes their correlation tells good from bad, the residual does not); they
+       are moved to robust vertices (`refine_directions`) and get their lengths by the scale rule (`lengths`).
 
     Parameters
     ----------
@@ -145,76 +146,69 @@ def extract_archetypes(
         count = count_endmembers(Y, directions)
     basis = principal_subspace(directions.T, min(count + _MARGIN, bands)).basis
     X = basis.T @ Y
+    # bands may differ in noise, and the floor of the eigenvalues is that of the quiet ones
+    within = max(noise, float(np.sqrt(np.mean((noise_std(Y.T)[:, None] * basis) ** 2) * bands)))
     if count == 1:
         mean = X.mean(axis=1)
         e = (mean / np.linalg.norm(mean))[:, None]
         E = basis @ (e * np.quantile(e.T @ X, quantile))
         return Extraction(_scaled(E, scale), "linear", noise)
     rng = np.random.default_rng(seed)
-    core = _core_set(X, key, rng.standard_normal((_DIRECTIONS, bands)) @ basis, dark, seed)
-    length = np.maximum(np.linalg.norm(X[:, core], axis=0), np.finfo(np.float64).tiny)
-    D = X[:, core] / length
+    along = rng.standard_normal((_DIRECTIONS, bands)) @ basis
+    core = _core_set(X, key, along, seed)
+    corners = _largest_simplexes(X, Y, core, count, rng, restarts, within)
+    residual = [_mean_square(X[:, core], C) for C in corners]
+    if min(residual) <= _LINEAR * max(within**2, _ROUNDING * float(np.mean(X**2))):
+        return Extraction(_scaled(basis @ corners[int(np.argmin(residual))], scale), "linear", within)
 
+    core, length = _lit(X, core, key, along, _DARK * noise * np.sqrt(X.shape[0]), seed)
     start = np.stack([0.1 * keyed_normal(key[core], seed + 1 + r, count).T for r in range(restarts)])
     step = 2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts) if restarts > 1 else np.ones(1)
-    hypotheses = list(entropic_archetypes(D, start, step).E.astype(np.float64))
-    archetypes = len(hypotheses)
-    Z, affine = affine_coordinates(Y, count)
-    for corners in _simplexes(Z[:, core], affine, rng, restarts):
-        hypotheses.append(X[:, core][:, corners])
-
-    refined = [refine(X, E, noise) for E in hypotheses]
-    best, rule = _choose(X[:, core], D, refined, archetypes, noise)
-    E = basis @ (best.E * lengths(X, best, quantile))
-    return Extraction(_scaled(E, scale), rule, noise)
+    found = entropic_archetypes(X[:, core] / length, start, step)
+    good = np.flatnonzero(found.fit <= _FIT_SLACK * found.fit.min())
+    best = found.E[good[found.correlation[good].argmin()]].astype(np.float64)
+    vertices = refine_directions(X, best, noise)
+    E = basis @ (vertices.E * lengths(X, vertices, quantile))
+    return Extraction(_scaled(E, scale), "archetypes", noise)
 
 
-def _core_set(X: np.ndarray, key: np.ndarray, along: np.ndarray, dark: float, seed: int) -> np.ndarray:
+def _core_set(X: np.ndarray, key: np.ndarray, along: np.ndarray, seed: int) -> np.ndarray:
+    """Choose pixels by position, and the farthest ones: without one pixel, the others are chosen as before."""
+    centred = X - X.mean(axis=1, keepdims=True)
+    far = min(_FARTHEST, X.shape[1])
+    farthest = [np.argpartition(-(g @ centred), far - 1)[:far] for g in along]
+    return np.unique(np.concatenate([keyed_order(key, seed)[:_DRAWN], *farthest]))
+
+
+def _lit(
+    X: np.ndarray, core: np.ndarray, key: np.ndarray, along: np.ndarray, dark: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the core set of directions among the pixels bright enough to have one, and tell their lengths."""
     norm = np.linalg.norm(X, axis=0)
     lit = np.flatnonzero(norm > dark)
     if lit.size < X.shape[1] // 2:  # a scene of dark pixels: all of them are what there is
-        lit = np.arange(X.shape[1])
-    chosen = [lit[keyed_order(key[lit], seed)[:_DRAWN]]]
-    far = min(_FARTHEST, lit.size)
-    unit = X[:, lit] / np.maximum(norm[lit], np.finfo(np.float64).tiny)
-    centred = X[:, lit] - X[:, lit].mean(axis=1, keepdims=True)
-    for values in (unit, centred):
-        for g in along:
-            chosen.append(lit[np.argpartition(-(g @ values), far - 1)[:far]])
-    return np.unique(np.concatenate(chosen))
+        lit = np.flatnonzero(norm > 0)
+    core = lit[_core_set(X[:, lit] / norm[lit], key[lit], along, seed)]
+    return core, norm[core]
 
 
-def _simplexes(Z: np.ndarray, basis: np.ndarray, rng: np.random.Generator, restarts: int) -> list[np.ndarray]:
+def _largest_simplexes(
+    X: np.ndarray, Y: np.ndarray, core: np.ndarray, count: int, rng: np.random.Generator, restarts: int, noise: float
+) -> list[np.ndarray]:
+    Z, basis = affine_coordinates(Y, count)
+    Z = Z[:, core]
     found: dict[tuple[int, ...], np.ndarray] = {}
     for _ in range(restarts):
         # drawn over the bands: the signs of eigenvectors, which may flip between samples, must not matter
-        along = rng.standard_normal((Z.shape[0], basis.shape[0])) @ basis
+        along = rng.standard_normal((count, basis.shape[0])) @ basis
         corners = largest_simplex(Z, np.array([int((g @ Z[:-1]).argmax()) for g in along]))
         found.setdefault(tuple(sorted(corners.tolist())), corners)
-    return list(found.values())
+    return [refine_corners(X, X[:, core[corners]], noise) for corners in found.values()]
 
 
-def _choose(
-    X: np.ndarray, D: np.ndarray, refined: list[Vertices], archetypes: int, noise: float
-) -> tuple[Vertices, str]:
-    residual = np.array([_mean_square(X, v.E, "nnls") for v in refined])
-    if noise > 0 and residual.min() <= _LINEAR * X.shape[0] * noise**2:
-        return refined[int(residual.argmin())], "linear"
-    arc = np.array([_mean_square(D, v.E, "fcls") for v in refined[:archetypes]]) ** 0.5
-    alike = np.array([_largest_cosine(v.E) for v in refined[:archetypes]])
-    good = np.flatnonzero(arc <= _FIT_SLACK * arc.min())
-    return refined[int(good[alike[good].argmin()])], "archetypes"
-
-
-def _mean_square(X: np.ndarray, E: np.ndarray, constraint: Any) -> float:
-    rmse = solve_block(X.astype(np.float32), mixing_model(E, constraint))[1].astype(np.float64)
-    return float(np.mean(rmse**2) * X.shape[0])
-
-
-def _largest_cosine(E: np.ndarray) -> float:
-    cosine = E.T @ E
-    np.fill_diagonal(cosine, -1)
-    return float(cosine.max())
+def _mean_square(X: np.ndarray, E: np.ndarray) -> float:
+    rmse = solve_block(X.astype(np.float32), mixing_model(E, "fcls"))[1].astype(np.float64)
+    return float(np.mean(rmse**2))
 
 
 def _scaled(E: np.ndarray, scale: str) -> np.ndarray:

@@ -8,12 +8,13 @@ import numpy as np
 
 from hsgeo.spectra.solvers import mixing_model, solve_block
 
-__all__ = ["Vertices", "lengths", "refine"]
+__all__ = ["Vertices", "lengths", "refine_corners", "refine_directions"]
 
 _SHIFTS = 10  # the mean moves by less than a tenth of its error after five
 _PURE = 0.9  # share from which a pixel tells its material's length
 _FEWEST = 20  # pixels in a mean: its noise is then below a quarter of one pixel's
 _REACH = 1.5  # times the rms noise distance: holds 99 % of a pure cluster in 6 dimensions
+_WIDEST = 0.1  # radians a cluster may reach: where noise hides more than that, a direction means nothing
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -35,7 +36,7 @@ class Vertices(NamedTuple):
     fewest: int
 
 
-def refine(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
+def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     """Move each direction to the middle of the pixels that are as pure as the noise can tell.
 
     Mean shift on the sphere: the mean of the pixels within reach of the direction, again and again. Where many
@@ -61,8 +62,8 @@ def refine(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     norm = np.maximum(np.linalg.norm(X, axis=0), _TINY)
     D = X / norm
     # 1e-6: a scene without noise has clusters too, of the width of float32's rounding
-    allowed = _REACH * np.maximum(noise * np.sqrt(max(dimension - 1, 1)) / norm, 1e-6)
-    fewest = min(max(_FEWEST, pixels // 500), max(pixels // (2 * E.shape[1]), 1))
+    allowed = np.clip(_REACH * noise * np.sqrt(max(dimension - 1, 1)) / norm, 1e-6, _WIDEST)
+    fewest = _fewest(pixels, E.shape[1])
     out, clusters = np.empty(E.shape), []
     for p in range(E.shape[1]):
         e = E[:, p] / np.linalg.norm(E[:, p])
@@ -80,6 +81,46 @@ def refine(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     return Vertices(out, tuple(clusters), fewest)
 
 
+def refine_corners(X: np.ndarray, C: np.ndarray, noise: float) -> np.ndarray:
+    """Move each corner to the middle of the pixels that noise cannot tell from it: `refine_directions` with lengths.
+
+    Parameters
+    ----------
+    X : numpy.ndarray
+        Pixels in subspace coordinates ``(dimension, pixels)``.
+    C : numpy.ndarray
+        Corners ``(dimension, endmembers)``.
+    noise : float
+        Noise of one coordinate.
+
+    Returns
+    -------
+    numpy.ndarray
+        Corners ``(dimension, endmembers)``.
+    """
+    dimension, pixels = X.shape
+    allowed = max(_REACH * noise * np.sqrt(dimension), 1e-6 * float(np.abs(X).max()))
+    fewest = _fewest(pixels, C.shape[1])
+    out = C.copy()
+    squares = np.einsum("dn,dn->n", X, X)
+    for p in range(C.shape[1]):
+        for _ in range(_SHIFTS):
+            c = out[:, p]
+            distance = np.sqrt(np.maximum(squares - 2 * (c @ X) + c @ c, 0))
+            reach = max(float(np.partition(distance, fewest - 1)[fewest - 1]), allowed)
+            moved = X[:, distance <= reach].mean(axis=1)
+            step = float(np.linalg.norm(moved - c))
+            out[:, p] = moved
+            if step < 1e-3 * allowed:
+                break
+    return out
+
+
+def _fewest(pixels: int, count: int) -> int:
+    """Pixels that make a mean: 20 or one in 500, but never half of an endmember's fair share."""
+    return min(max(_FEWEST, pixels // 500), max(pixels // (2 * count), 1))
+
+
 def lengths(X: np.ndarray, vertices: Vertices, quantile: float) -> np.ndarray:
     """Give directions the length of their pure pixels: the rule of ``scale: physical``.
 
@@ -94,7 +135,7 @@ def lengths(X: np.ndarray, vertices: Vertices, quantile: float) -> np.ndarray:
     X : numpy.ndarray
         Pixels ``(dimension, pixels)``.
     vertices : Vertices
-        From `refine`.
+        From `refine_directions`.
     quantile : float
         0 to 1; 0.5 is the median.
 

@@ -1,4 +1,4 @@
-"""How a product lies in GeoTIFFs: one file per variable, one band per entry of its leading dims, a description in tags."""
+"""How a product lies in GeoTIFFs: a file per variable, a band per entry of its leading dims, a description in tags."""
 
 from __future__ import annotations
 
@@ -98,8 +98,9 @@ def describe(template: xr.Dataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``attrs``; ``rasters`` by name (dims, lead: sizes of all but y and x, dtype, attrs, whether a coordinate); ``variables`` by name
-        (dims, dtype, attrs, values, whether a coordinate). Plain JSON types; NaN is null.
+        ``attrs``; ``rasters`` by name (dims, lead: sizes of all but y and x, dtype, attrs, whether a
+        coordinate); ``variables`` by name (dims, dtype, attrs, values, whether a coordinate). Plain JSON
+        types; NaN is null.
     """
     rasters, variables = {}, {}
     for name, var in template.variables.items():

@@ -49,7 +49,7 @@ class Granule:
     def _stream(self) -> IO[bytes]:
         archive = zipfile.ZipFile(self.path)
         try:
-            return cast("IO[bytes]", archive.open(cast("str", self.member)))  # keeps the archive's file open until it is closed
+            return archive.open(cast("str", self.member))  # keeps the archive's file open until it is closed
         finally:
             archive.close()
 

@@ -44,7 +44,9 @@ def given_bands(options: RawOptions, bands: int) -> tuple[np.ndarray | None, np.
     for what, values in (("wavelengths", centres), ("fwhm", widths)):
         if values is not None and len(values) != bands:
             raise ConfigError(f"the reader option {what} has {len(values)} values for {bands} bands", f"{bands} values")
-        if values is not None and not (np.isfinite(values).all() and (values > (100 if what == "wavelengths" else 0)).all()):
+        if values is not None and not (
+            np.isfinite(values).all() and (values > (100 if what == "wavelengths" else 0)).all()
+        ):
             raise ConfigError(f"the reader option {what} has values that are not nanometres", "positive nanometres")
     return centres, widths
 

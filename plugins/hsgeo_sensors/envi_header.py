@@ -1,4 +1,4 @@
-"""The text of an ENVI header: keys, lists, map info. Parsed by us, because what GDAL makes of it loses units and scales."""
+"""The text of an ENVI header: keys, lists, map info. GDAL's reading of it loses units and scales."""
 
 from __future__ import annotations
 

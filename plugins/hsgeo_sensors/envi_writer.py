@@ -1,4 +1,4 @@
-"""Synthetic ENVI images with the variants that occur: interleave, byte order, compression, rotation, what headers omit."""
+"""Synthetic ENVI images in the variants that occur: interleave, byte order, compression, rotation, omissions."""
 
 from __future__ import annotations
 

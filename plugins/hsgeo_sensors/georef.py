@@ -33,6 +33,8 @@ def georeference(scene: xr.Dataset, height: int, width: int, *, crs: Any, transf
     xarray.Dataset
         With coordinates, and ``grid_mapping`` in the attributes of every raster (in ``encoding`` it would get lost).
     """
+    x: np.ndarray
+    y: np.ndarray
     rotated = transform is not None and (transform.b != 0 or transform.d != 0)
     if rotated:
         x, y = np.arange(width, dtype=np.int64), np.arange(height, dtype=np.int64)

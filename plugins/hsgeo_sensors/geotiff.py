@@ -71,7 +71,9 @@ class GeoTiffReader:
             with _opened(path) as file:
                 return _scene(file, path, chosen, chunks)
         except RasterioError as error:
-            raise SceneError(f"{path} is not a readable TIFF: {error}", "a complete GeoTIFF", "Copy it again") from error
+            raise SceneError(
+                f"{path} is not a readable TIFF: {error}", "a complete GeoTIFF", "Copy it again"
+            ) from error
 
 
 def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashable, int] | None) -> xr.Dataset:

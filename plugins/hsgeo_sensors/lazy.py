@@ -1,4 +1,4 @@
-"""The lazy array that every reader hands out: opens its file for each read, reads the window asked for, keeps nothing."""
+"""The lazy array all readers hand out: opens its file for each read, reads the window asked for, keeps nothing."""
 
 from __future__ import annotations
 

@@ -73,7 +73,11 @@ class NativeReader:
         path = Path(path)
         scene = _stored(path, chosen.group)
         if "spectra" not in scene.variables:
-            kind = "a product, not a scene" if "abundance" in scene.variables else f"a store with {sorted(map(str, scene.data_vars))}"
+            kind = (
+                "a product, not a scene"
+                if "abundance" in scene.variables
+                else f"a store with {sorted(map(str, scene.data_vars))}"
+            )
             raise SceneError(
                 f"{path} is {kind}",
                 "a store with spectra (band, y, x)",
@@ -81,7 +85,9 @@ class NativeReader:
                 "xr.open_dataset(...).hsu.standardize(...)",
             )
         scene = scene.set_coords([name for name in COORDINATES if name in scene.data_vars])
-        scene = scene.assign_coords({n: c.load() for n, c in scene.coords.items() if c.ndim < 2 and n not in scene.xindexes})
+        scene = scene.assign_coords(
+            {n: c.load() for n, c in scene.coords.items() if c.ndim < 2 and n not in scene.xindexes}
+        )
         if "wavelength" in scene.coords and scene["wavelength"].dims == ("band",):
             if "wavelength" not in scene.xindexes:
                 scene = scene.set_xindex("wavelength")
@@ -91,9 +97,11 @@ class NativeReader:
                 "a scene in hsgeo's convention",
                 "Open it with xarray and call .hsu.standardize(wavelength=...)",
             )
-        for name, kind in (("good", bool), ("detector", str)):
-            if name in scene.coords:  # stored as int8 or as variable-length strings by some formats
-                scene = scene.assign_coords({name: scene[name].astype(kind)})
+        kinds: tuple[tuple[str, type], ...] = (("good", bool), ("detector", str))
+        for label, kind in kinds:
+            if label in scene.coords:  # stored as int8 or as variable-length strings by some formats
+                values = np.array(scene[label].values.tolist(), kind)
+                scene = scene.assign_coords({label: (scene[label].dims, values, scene[label].attrs)})
         for variable in scene.data_vars.values():
             if "grid_mapping" in variable.encoding:
                 variable.attrs["grid_mapping"] = variable.encoding.pop("grid_mapping")
@@ -129,7 +137,9 @@ def _stored(path: Path, group: str | None) -> xr.Dataset:
         )
     with _netcdf(path, group) as file:
         lazy = {
-            name: xr.Variable(v.dims, LazilyIndexedArray(_NetCdf(path, group, name, v.variable)), v.attrs, v.encoding)
+            name: xr.Variable(
+                v.dims, LazilyIndexedArray(_NetCdf(path, group, str(name), v.variable)), v.attrs, v.encoding
+            )
             for name, v in file.data_vars.items()
             if v.ndim in (2, 3) and v.dims[-2:] == ("y", "x")
         }

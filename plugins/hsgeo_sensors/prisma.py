@@ -97,11 +97,44 @@ class PrismaReader:
             chunks=chunks,
         )
 
+    @classmethod
+    def synthesize(cls, path: Path, scene: xr.Dataset) -> Path:
+        """Write a scene as a granule of this format, for demos and tests.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            ``.he5`` or ``.zip``.
+        scene : xarray.Dataset
+            Reflectance in the scene convention, on a UTM grid of 30 m, with ``detector (band)``.
+
+        Returns
+        -------
+        pathlib.Path
+            What was written.
+        """
+        from pyproj import CRS
+
+        from hsgeo_sensors.prisma_writer import write_prisma
+
+        epsg = CRS.from_wkt(scene["spatial_ref"].attrs["crs_wkt"]).to_epsg()
+        return write_prisma(
+            path,
+            scene["spectra"].values,
+            wavelength=scene["wavelength"].values,
+            fwhm=scene["fwhm"].values,
+            detector=scene["detector"].values,
+            epsg=int(epsg or 0),
+            origin=(float(scene["x"][0]), float(scene["y"][0])),
+        )
+
 
 class _Granular(LazyRaster):
     """What both rasters share: the granule and where its fields are."""
 
-    def __init__(self, source: Granule, field: str, slots: tuple[int, int], shape: tuple[int, ...], dtype: type) -> None:
+    def __init__(
+        self, source: Granule, field: str, slots: tuple[int, int], shape: tuple[int, ...], dtype: type
+    ) -> None:
         super().__init__(source.path, shape, dtype)
         self.source, self.field, self.slots = source, field, slots
 

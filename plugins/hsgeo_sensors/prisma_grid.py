@@ -72,7 +72,7 @@ def map_grid(file: Any, swath: str, height: int, width: int, *, name: str) -> tu
     }
     if not shift:
         raise SceneError(
-            f"{name} has {height} x {width} pixels, but its corners span {spans[2]:.2f} x {spans[0]:.2f} of {PIXEL:g} m",
+            f"{name} has {height} x {width} pixels of {PIXEL:g} m, and corners {spans[2]:.1f} x {spans[0]:.1f} apart",
             "corners that are pixel centres (one pixel less than the grid) or pixel edges (the same)",
             do,
         )

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -114,13 +114,12 @@ def write_prisma(
     import h5py
 
     path = Path(path)
-    if isinstance(spectra, np.ndarray):
-        shape, blocks = (spectra.shape[1], spectra.shape[2]), iter(_rows(spectra))
-    elif shape is None:
-        spectra = np.asarray(spectra)
-        shape, blocks = (spectra.shape[1], spectra.shape[2]), iter(_rows(spectra))
+    blocks: Iterable[np.ndarray]
+    if isinstance(spectra, np.ndarray) or shape is None:
+        cube = np.asarray(spectra)
+        shape, blocks = (cube.shape[1], cube.shape[2]), _rows(cube)
     else:
-        blocks = iter(spectra)
+        blocks = cast("Iterable[np.ndarray]", spectra)
     lists = np.asarray(wavelength, np.float64), np.asarray(fwhm, np.float64)
     detectors = _detectors(lists[0], np.asarray(detector).astype(str))
     wet = None if saturated is None else np.asarray(saturated, bool)
@@ -131,9 +130,9 @@ def write_prisma(
         fields = swath.create_group("Data Fields")
         for d in detectors:
             # no chunks: the product is contiguous
-            cube = (shape[0], d.slots, shape[1])
-            fields.create_dataset(f"{d.name.upper()}_Cube", cube, np.uint16)
-            fields.create_dataset(f"{d.name.upper()}_PIXEL_L2_ERR_MATRIX", cube, np.uint8)
+            size = (shape[0], d.slots, shape[1])
+            fields.create_dataset(f"{d.name.upper()}_Cube", size, np.uint16)
+            fields.create_dataset(f"{d.name.upper()}_PIXEL_L2_ERR_MATRIX", size, np.uint8)
         row = 0
         _geolocation(swath, shape, epsg, origin)
         for block in blocks:
@@ -249,7 +248,7 @@ def _attributes(
         a[f"Product_{place}_easting"], a[f"Product_{place}_northing"] = np.float64(e), np.float64(n)
         a[f"Product_{place}_lat"], a[f"Product_{place}_long"] = np.float32(lat), np.float32(lon)
     information = file.create_group("HDFEOS INFORMATION")
-    structure = "GROUP=SwathStructure\n\tGROUP=SWATH_1\n\t\tSwathName=\"PRS_L2D_HCO\"\n\tEND_GROUP=SWATH_1\n"
+    structure = 'GROUP=SwathStructure\n\tGROUP=SWATH_1\n\t\tSwathName="PRS_L2D_HCO"\n\tEND_GROUP=SWATH_1\n'
     information["StructMetadata.0"] = np.bytes_(structure + "END_GROUP=SwathStructure\nEND\n")
     information.attrs["HDFEOSVersion"] = np.bytes_("HDFEOS_5.1.15")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo_sensors.config import RawOptions
@@ -15,7 +16,7 @@ from hsgeo_sensors.config import RawOptions
 __all__ = ["Scale", "decide_scale", "quantity_of"]
 
 PERCENT, PLAUSIBLE, COUNTS = 99.0, 2.0, 200.0
-"""Reflectance stays below 2 (glint and snow reach 1.5); x100 stays below 200; x10000 lies above unless the scene is dark."""
+"""Reflectance stays below 2 (glint and snow reach 1.5), in percent below 200; x10000 lies above."""
 
 Probe = Callable[[tuple[int, int], tuple[int, int]], np.ndarray]
 
@@ -55,7 +56,7 @@ def decide_scale(
     *,
     bands: int,
     shape: tuple[int, int],
-    said: tuple[Sequence[float], Sequence[float], str] | None,
+    said: tuple[npt.ArrayLike, npt.ArrayLike, str] | None,
     text: str | None,
     quantity: str,
     nodata: float | None,

@@ -4,6 +4,7 @@ Public is what the packages below (and the modules of those that are imported fr
 ``__all__``. The checks are those of ``[tool.numpydoc_validation]`` in pyproject.toml; methods of public
 classes need at least a docstring.
 """
+
 import importlib
 import inspect
 import pkgutil

@@ -8,7 +8,7 @@ os.environ["COLUMNS"] = "100"  # the width of a code block in the site
 
 import click
 
-from hsgeo.cli import build  # noqa: E402  after the width is set
+from hsgeo.cli import cli
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
@@ -22,8 +22,9 @@ Errors go to standard error as one message; the [exit codes](conventions.md#exit
 
 def page() -> str:
     """Return the page: the help of the root and of every command of hsgeo and its bundled plugins."""
-    root = build()
-    context = click.Context(root, info_name="hsgeo", terminal_width=100, max_content_width=100)
+    root = cli
+    names = root.context_settings["help_option_names"]
+    context = click.Context(root, info_name="hsgeo", terminal_width=100, max_content_width=100, help_option_names=names)
     parts = [HEAD, _block("hsgeo", root.get_help(context))]
     for name in sorted(root.list_commands(context)):
         command = root.get_command(context, name)

@@ -1,8 +1,7 @@
-"""One function per verb. The command line and the accessor call these and nothing else."""
+"""The verbs: open, fit, unmix, write."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from hsgeo.errors import ConfigError, HsgeoError, HsgeoWarning, SceneError
+from hsgeo.errors import ConfigError, HsgeoError, HsgeoWarning
 from hsgeo.product.opening import open_product, open_state
 from hsgeo.scene import check_scene, open_scene
 
@@ -22,8 +21,6 @@ __all__ = [
     "open_product",
     "open_scene",
     "open_state",
-    "resolve_recipe",
-    "summarise",
     "unmix",
     "write",
 ]
@@ -319,136 +316,3 @@ def write(
         if counts and counts[-1] == 0:
             sink.discard()
         raise
-
-
-def describe_scene(scene: xr.Dataset) -> dict[str, Any]:
-    """Tell what a scene is, without reading its pixels.
-
-    Parameters
-    ----------
-    scene : xarray.Dataset
-        The scene.
-
-    Returns
-    -------
-    dict
-        Sensor, size, bands, wavelength range, quantity, CRS, transform, bounds, time, product id.
-    """
-    check_scene(scene)
-    wavelength = scene["wavelength"].values
-    good = scene["good"].values if "good" in scene.coords else None
-    crs = scene.rio.crs
-    return {
-        "source": scene.encoding.get("source"),
-        "sensor": scene.attrs.get("sensor"),
-        "product_id": scene.attrs.get("product_id"),
-        "time": str(scene["time"].values) if "time" in scene.coords else None,
-        "size": {dim: int(scene.sizes[dim]) for dim in ("band", "y", "x")},
-        "quantity": scene["spectra"].attrs.get("quantity"),
-        "units": scene["spectra"].attrs.get("units"),
-        "wavelength": [float(wavelength.min()), float(wavelength.max())],
-        "good_bands": int(good.sum()) if good is not None else None,
-        "crs": crs.to_string() if crs is not None else None,
-        "transform": [float(v) for v in scene.rio.transform()[:6]] if crs is not None else None,
-        "bounds": [float(v) for v in scene.rio.bounds()] if crs is not None and min(scene.sizes["y"], scene.sizes["x"]) > 1 else None,
-        "quality": "quality" in scene,
-        "uncompressed_bytes": int(scene["spectra"].size) * 4,
-    }
-
-
-def resolve_recipe(
-    recipe: str | Path | Mapping[str, Any] | None = None,
-    *,
-    options: Mapping[str, Any] | None = None,
-    seed: int | None = None,
-    count: int | None = None,
-    reader: str | None = None,
-    grid: str | None = None,
-) -> dict[str, Any]:
-    """Resolve a recipe with everything laid over it, as it will stand in the provenance.
-
-    Parameters
-    ----------
-    recipe : str, path or mapping, optional
-        Name, file or content; None: the default.
-    options : mapping, optional
-        As for `fit`.
-    seed : int, optional
-        Instead of the recipe's.
-    count : int, optional
-        Number of endmembers, for the first stage that takes one.
-    reader : str, optional
-        Reader of the scene.
-    grid : {"auto", "scene"}, optional
-        Output grid.
-
-    Returns
-    -------
-    dict
-        The recipe, plain YAML types; `fit` and `unmix` take it.
-
-    Raises
-    ------
-    RecipeError, ConfigError
-        If the recipe or an option is not acceptable.
-    """
-    from hsgeo.plugin.registry import registry
-    from hsgeo.stages.recipe import load_recipe, override
-
-    chosen = load_recipe(recipe, registry())
-    laid = dict(options or {})
-    if count is not None:
-        taker = next((use.key for use in chosen.stages if _takes_count(use.use)), None)
-        if taker is None:
-            raise ConfigError(
-                f"count is {count}, but no stage of the recipe {chosen.name!r} takes one", "a recipe that counts"
-            )
-        laid[f"{taker}.count"] = count
-    plain = override(chosen, laid, seed=seed).dump()
-    if reader is not None:
-        plain["scene"]["use"] = reader
-    if grid is not None:
-        plain["output"]["grid"] = grid
-    return load_recipe(plain, registry()).dump()
-
-
-def _takes_count(stage: str) -> bool:
-    from hsgeo.plugin.registry import registry
-
-    model = registry().options(registry().stage(stage))
-    return model is not None and "count" in model.model_fields
-
-
-def summarise(product: xr.Dataset) -> dict[str, Any]:
-    """Sum a product up: mean abundances, rmse, and how many pixels are what.
-
-    Parameters
-    ----------
-    product : xarray.Dataset
-        From `open_product`; read once, chunk by chunk.
-
-    Returns
-    -------
-    dict
-        ``endmembers`` (mean abundance by name), ``rmse`` (mean over the usable pixels),
-        ``usable``, ``pixels``, and ``flags`` (pixels by quality flag).
-    """
-    import dask
-    import numpy as np
-
-    from hsgeo.plugin.quality import Quality
-
-    quality = product["quality"]
-    counts = {flag.name.lower(): ((quality & np.uint16(flag)) != 0).sum() for flag in Quality if flag.name}
-    means = product["abundance"].mean(("y", "x"), skipna=True)
-    done = dask.compute(means, product["rmse"].mean(skipna=True), counts, np.isfinite(product["rmse"]).sum())
-    mean, rmse, flags, usable = done
-    return {
-        "endmembers": {
-            str(name): float(value) for name, value in zip(mean["endmember"].values, mean.values, strict=True)
-        },
-        "rmse": float(rmse),
-        "usable": int(usable),
-        "pixels": int(quality.size),
-        "flags": {name: int(value) for name, value in flags.items() if int(value)},
-    }

@@ -1,0 +1,40 @@
+"""One function per verb. The command line and the accessor call these and nothing else."""
+
+from hsgeo.api.again import Run, check_output, check_same_input, read_run, unfinished_tile, writes
+from hsgeo.api.describe import describe, describe_scene, draw, summarise
+from hsgeo.api.recipes import resolve_recipe, state_recipe
+from hsgeo.api.verbs import (
+    check_scene,
+    fit,
+    list_plugins,
+    open_library,
+    open_product,
+    open_scene,
+    open_state,
+    unmix,
+    write,
+)
+
+__all__ = [
+    "Run",
+    "check_output",
+    "check_same_input",
+    "check_scene",
+    "describe",
+    "describe_scene",
+    "draw",
+    "fit",
+    "list_plugins",
+    "open_library",
+    "open_product",
+    "open_scene",
+    "open_state",
+    "read_run",
+    "resolve_recipe",
+    "state_recipe",
+    "summarise",
+    "unfinished_tile",
+    "unmix",
+    "write",
+    "writes",
+]

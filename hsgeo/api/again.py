@@ -1,0 +1,173 @@
+"""Runs that go on or come again: resume and rerun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from hsgeo.errors import ConfigError, ProductError
+from hsgeo.product.opening import open_product, open_state, unfinished
+from hsgeo.product.provenance import read_provenance
+
+__all__ = ["Run", "check_output", "check_same_input", "read_run", "unfinished_tile", "writes"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that made a product.
+
+    Parameters
+    ----------
+    path : str
+        Its scene, as it was given.
+    recipe : dict
+        The resolved recipe.
+    source : dict
+        Identity of the scene.
+    library : xarray.Dataset or None
+        Given endmembers, on the scene's bands.
+    """
+
+    path: str
+    recipe: dict[str, Any]
+    source: dict[str, Any]
+    library: xr.Dataset | None
+
+
+def read_run(path: str | Path) -> Run:
+    """Read out of a product how it was made.
+
+    Parameters
+    ----------
+    path : path
+        A Zarr product.
+
+    Returns
+    -------
+    Run
+        What is needed to repeat it.
+
+    Raises
+    ------
+    ConfigError
+        If a one-file plugin that it used was not given again.
+    ProductError
+        If the product does not hold what is needed.
+    """
+    from hsgeo.plugin.registry import registry
+
+    record = read_provenance(open_product(path))
+    if not record.get("source", {}).get("path"):
+        raise ProductError(
+            f"{path} was made from a scene in memory", "a product made from a file", "Say where the scene is: --input"
+        )
+    digests = set(registry().files.values())
+    for name, value in record.get("plugins", {}).items():
+        if name.startswith("file:") and value not in digests:
+            raise ConfigError(
+                f"{path} used the one-file plugin {name.removeprefix('file:')}, which was not given or has changed",
+                f"the file with hash {value}",
+                "Give it with --plugin",
+            )
+    state = open_state(path)
+    given = [name for name in ("endmembers", "library") if "scene" in state and name in state["scene"]]
+    library = _library(state["scene"], given[0]) if given else None
+    return Run(record["source"]["path"], record["recipe"], record["source"], library)
+
+
+def _library(shared: xr.Dataset, name: str) -> xr.Dataset:
+    spectra = shared[name]
+    if name == "endmembers":
+        spectra = spectra.rename(endmember="spectrum")
+        spectra = spectra.assign_coords(name=("spectrum", spectra["spectrum"].values)).drop_vars("spectrum")
+    return spectra.rename("spectra").to_dataset()
+
+
+def check_same_input(product: xr.Dataset, expected: Mapping[str, Any]) -> None:
+    """Check that a product will be made of the very pixels that were recorded.
+
+    Parameters
+    ----------
+    product : xarray.Dataset
+        The new product, still lazy.
+    expected : mapping
+        Recorded identity.
+
+    Raises
+    ------
+    ConfigError
+        If size or sampled pixels differ.
+    """
+    found = read_provenance(product)["source"]
+    different = [key for key in ("size", "sample") if found.get(key) != expected.get(key)]
+    if different:
+        raise ConfigError(
+            f"the scene {found.get('path')} is not the one the product was made of: {' and '.join(different)} differ",
+            f"{expected.get('name')} with size {expected.get('size')}",
+            "Give the right scene with --input",
+        )
+
+
+def check_output(path: str | Path, *, overwrite: bool, resume: bool, inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse an output that cannot be written, before anything else is done.
+
+    Parameters
+    ----------
+    path : path
+        The output.
+    overwrite, resume : bool
+        What is allowed.
+    inputs : iterable of path
+        What is read.
+
+    Raises
+    ------
+    ConfigError, ProductError
+        If no writer knows the suffix, or the output exists, holds an input, or cannot be written.
+    """
+    from hsgeo.product.writing import check_target, choose_writer
+
+    choose_writer(path)
+    check_target(path, overwrite=overwrite, resume=resume, inputs=inputs)
+
+
+def unfinished_tile(path: str | Path) -> int | None:
+    """Return the tile size of an unfinished output, which a resumed run must keep.
+
+    Parameters
+    ----------
+    path : path
+        The output.
+
+    Returns
+    -------
+    int or None
+        Side in pixels; None where nothing is unfinished.
+    """
+    from hsgeo.product.opening import unfinished_tile as stored
+
+    return stored(path) if unfinished(Path(path)) is not None else None
+
+
+def writes(writer: str, path: str | Path) -> bool:
+    """Tell whether a writer writes paths with this suffix.
+
+    Parameters
+    ----------
+    writer : str
+        Name of the writer.
+    path : path
+        The output.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    from hsgeo.plugin.registry import registry
+
+    return Path(path).suffix.lower() in registry().writer(writer).suffixes

@@ -1,0 +1,171 @@
+"""Open any scene: ask the readers, take the surest, and say clearly what is wrong when none fits."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Literal
+
+import xarray as xr
+
+from hsgeo.errors import HsgeoError, PluginError, SceneError
+from hsgeo.plugin.protocols import Reader
+from hsgeo.plugin.records import ReaderRecord
+
+__all__ = ["TILE", "find_reader", "open_scene"]
+
+TILE = 256
+"""Rows and columns of the dask chunks that ``chunks="auto"`` makes; all bands stay together, as unmixing needs them."""
+
+Chunks = Mapping[Hashable, int] | Literal["auto"] | None
+
+
+def open_scene(
+    path: str | Path,
+    *,
+    reader: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    chunks: Chunks = "auto",
+) -> xr.Dataset:
+    """Open a scene lazily, whatever its format.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A file, or the folder of a Zarr store.
+    reader : str, optional
+        Name of the reader; None: the one that knows the file best.
+    options : mapping, optional
+        Of the reader; ``hsgeo show READER`` lists them.
+    chunks : mapping, "auto" or None
+        ``"auto"``: dask chunks of all bands and about 256 x 256 pixels. None: no dask, lazy arrays that read exactly
+        what is indexed.
+
+    Returns
+    -------
+    xarray.Dataset
+        A scene: ``spectra (band, y, x)`` float32, NaN where invalid, bands sorted by wavelength (see `check_scene`).
+
+    Raises
+    ------
+    SceneError
+        If the path is missing or empty, no reader accepts it, or it is damaged.
+    PluginError
+        If two readers claim it equally, or the named reader is not there.
+    ConfigError
+        If an option is wrong.
+    """
+    path = Path(path).expanduser()
+    _check_there(path)
+    name, opener = find_reader(path, reader=reader)
+    try:
+        scene = opener.open(path, options=options, chunks=None)
+    except (HsgeoError, MemoryError):
+        raise
+    except Exception as error:  # whatever h5py, rasterio, zarr or a stranger's reader raises: one kind of message
+        said = " ".join(str(error).split()) or "no message"
+        raise SceneError(
+            f"reader {name!r} could not open {path}: {type(error).__name__}: {said}",
+            "a complete, undamaged file of its format",
+            "Copy or download it again; `hsgeo list readers` shows what else --reader can name",
+        ) from error
+    if chunks is None:
+        return scene
+    sides = {"band": -1, "y": TILE, "x": TILE} if isinstance(chunks, str) else dict(chunks)
+    return scene.chunk({dim: side for dim, side in sides.items() if dim in scene.dims})
+
+
+def find_reader(path: str | Path, *, reader: str | None = None) -> tuple[str, Reader]:
+    """Choose the reader of a path by score.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        An existing file or folder.
+    reader : str, optional
+        A name that decides.
+
+    Returns
+    -------
+    tuple of (str, Reader)
+        The name and an instance.
+
+    Raises
+    ------
+    SceneError
+        If every reader says no.
+    PluginError
+        If the two best say the same, the name is unknown, or the named reader cannot be loaded.
+    """
+    from hsgeo.plugin.registry import registry
+
+    path, records = Path(path), registry().readers
+    if reader is not None:
+        return reader, registry().load(registry().reader(reader))()
+    scored: list[tuple[int, str, Reader]] = []
+    broken = []
+    for name, record in records.items():
+        if not _asked(record, path):
+            continue
+        try:
+            candidate: Reader = registry().load(record)()
+        except PluginError as error:  # one broken reader must not hide the others
+            broken.append(f"reader {name!r} is broken ({error.found})")
+            continue
+        if (score := int(candidate.score(path))) > 0:
+            scored.append((score, name, candidate))
+    if not scored:
+        raise _unclaimed(path, records, broken)
+    best = max(score for score, _, _ in scored)
+    winners = [(name, candidate) for score, name, candidate in scored if score == best]
+    if len(winners) > 1:
+        names = " and ".join(repr(name) for name, _ in winners)
+        raise PluginError(
+            f"readers {names} claim {path} equally",
+            "one reader that knows the file best",
+            f"Choose with --reader {winners[0][0]} (or reader={winners[0][0]!r})",
+        )
+    return winners[0]
+
+
+def _asked(record: ReaderRecord, path: Path) -> bool:
+    return any(fnmatch(path.name.lower(), pattern.lower()) for pattern in record.patterns)
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        near = difflib.get_close_matches(path.name, _names(path.parent), n=1)
+        raise SceneError(
+            f"{path} does not exist" + (f"; {near[0]!r} does" if near else ""), "an existing file or Zarr store"
+        )
+    if path.is_file():
+        try:
+            with path.open("rb") as file:
+                first = file.read(1)
+        except OSError as error:
+            raise SceneError(
+                f"{path} cannot be read: {error}", "a file you may read", "Check its permissions"
+            ) from error
+        if not first:
+            raise SceneError(f"{path} is empty", "a complete scene", "Copy or download it again")
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _unclaimed(path: Path, records: Mapping[str, ReaderRecord], broken: list[str]) -> SceneError:
+    from hsgeo.plugin.registry import registry
+
+    what = "a folder that is no Zarr store" if path.is_dir() else "not a scene that any reader knows"
+    do = "Give the file inside it" if path.is_dir() else "If you know its format, name it with --reader"
+    broken = [*broken, *registry().trouble()]
+    if broken:
+        do += "; " + "; ".join(broken)
+    accepted = "; ".join(f"{name} ({record.summary})" for name, record in records.items())
+    return SceneError(f"{path} is {what}", accepted or "nothing: no reader is installed", do)

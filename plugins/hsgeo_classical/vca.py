@@ -1,0 +1,131 @@
+"""The stage ``vca``: vertex component analysis."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.plugin import FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
+from hsgeo.spectra.noise import noise_std
+from hsgeo_classical.config import VcaOptions
+from hsgeo_classical.count import count_endmembers
+from hsgeo_classical.sample import pixels_of, state_of
+
+__all__ = ["Vca", "extract_vca"]
+
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+class Vca:
+    """Find endmembers among the pixels by vertex component analysis.
+
+    Parameters
+    ----------
+    options : VcaOptions
+        Count, scale, restarts.
+    """
+
+    def __init__(self, options: VcaOptions) -> None:
+        self.options = options
+
+    def needs(self, layout: Layout) -> Needs:
+        """Ask for nothing on tiles: this stage only fits."""
+        return Needs()
+
+    def outputs(self, layout: Layout) -> dict[str, VarSpec]:
+        """Declare ``endmembers (endmember, band)``."""
+        return {"endmembers": VarSpec(("endmember", "band"), scope="scene", attrs={"scale": self.options.scale})}
+
+    def fit_needs(self, layout: Layout) -> FitNeeds:
+        """Ask for 100,000 screened pixels."""
+        return FitNeeds("pixels", 100_000, memory=Memory(fixed=64 * 2**20, per_pixel=12 * layout.bands))
+
+    def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
+        """Find the endmembers of a sample; see `extract_vca`."""
+        options = self.options
+        pixels = pixels_of(sample, None if options.count == "auto" else options.count)
+        Y = pixels.Y
+        if options.count == "auto":
+            norm = np.linalg.norm(Y, axis=0)
+            count = count_endmembers(Y, Y / np.maximum(norm, np.finfo(np.float32).tiny))
+        else:
+            count = options.count
+        E = extract_vca(Y, count, restarts=options.restarts, rng=ctx.rng())
+        if options.scale == "peak":
+            E = E / np.abs(E).max(axis=0)
+        return state_of(E, sample, scale=options.scale)
+
+    def setup(self, state: xr.Dataset, device: str) -> None:
+        """Nothing to do on tiles."""
+        return
+
+
+def extract_vca(Y: np.ndarray, count: int, *, restarts: int, rng: np.random.Generator) -> np.ndarray:
+    """Find endmembers as extreme pixels along random directions orthogonal to those already found.
+
+    Nascimento and Bioucas-Dias, "Vertex component analysis: a fast algorithm to unmix hyperspectral data", IEEE TGRS
+    43(4), 2005, Algorithm 1: above the SNR threshold ``15 + 10 log10(count)`` dB the pixels are projected on ``count``
+    principal directions and on the hyperplane through their mean (which undoes shade), below it on ``count - 1``
+    centred ones with a constant appended. The endmembers are the projections of the pixels found.
+
+    Parameters
+    ----------
+    Y : numpy.ndarray
+        Complete pixels ``(bands, pixels)``.
+    count : int
+        Endmembers.
+    restarts : int
+        Random draws; the one whose simplex has the largest volume is kept. One draw is the published method, and
+        varies a lot.
+    rng : numpy.random.Generator
+        Directions are drawn over the bands, so that the signs of eigenvectors do not matter.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(bands, count)``, units of the data.
+    """
+    bands, pixels = Y.shape
+    if count == 1:
+        return np.asarray(Y.mean(axis=1, dtype=np.float64)[:, None])
+    mean = Y.mean(axis=1, dtype=np.float64)[:, None]
+    centred = Y - mean
+    # the paper's SNR, with the noise of each band in place of "all beyond the first count dimensions"
+    signal = float(np.mean(np.square(Y, dtype=np.float64)))
+    noise = float(np.mean(noise_std(Y.T) ** 2))
+    snr = 10 * np.log10(max(signal - noise, _TINY) / max(noise, _TINY))
+    if snr > 15 + 10 * np.log10(count):
+        basis = np.linalg.eigh(Y.astype(np.float64) @ Y.T / pixels)[1][:, bands - count :]
+        X = basis.T @ Y
+        u = X.mean(axis=1)
+        # a pixel almost orthogonal to the mean (noise in the dark) would be thrown to infinity: bounded at a tenth
+        depth = np.maximum(u @ X, 0.1 * np.linalg.norm(u) * np.linalg.norm(X, axis=0) + _TINY)
+        Z, along = X / depth, basis
+        found_in = X
+        shift: np.ndarray | float = 0.0
+    else:
+        basis = np.linalg.eigh(centred @ centred.T / pixels)[1][:, bands - (count - 1) :]
+        X = basis.T @ centred
+        reach = float(np.sqrt((X**2).sum(axis=0).max()))
+        Z = np.vstack([X, np.full((1, pixels), reach)])
+        along = np.hstack([basis, np.zeros((bands, 1))])
+        found_in, shift = X, mean
+    best, largest = None, -1.0
+    for _ in range(restarts):
+        corners = _walk(Z, along, count, rng)
+        volume = abs(float(np.linalg.det(Z[:, corners])))
+        if volume > largest:
+            best, largest = corners, volume
+    return np.asarray(basis @ found_in[:, best] + shift)
+
+
+def _walk(Z: np.ndarray, along: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+    corners: list[int] = []
+    frame = np.zeros((count, 1))
+    frame[-1] = 1.0  # as published: the first direction is orthogonal to the last axis
+    for _ in range(count):
+        w = rng.standard_normal(along.shape[0]) @ along
+        f = w - frame @ (np.linalg.pinv(frame) @ w)
+        corners.append(int(np.abs(f @ Z).argmax()))
+        frame = Z[:, corners]
+    return corners
