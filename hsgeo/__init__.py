@@ -5,7 +5,7 @@ tells it inside xarray.
 """
 
 from hsgeo._version import __version__
-from hsgeo.accessor import HsuAccessor as _HsuAccessor  # registers ds.hsu
+from hsgeo.accessor import HsuAccessor
 from hsgeo.errors import (
     ConfigError,
     HsgeoError,
@@ -33,6 +33,7 @@ __all__ = [
     "ConfigError",
     "HsgeoError",
     "HsgeoWarning",
+    "HsuAccessor",
     "PluginError",
     "ProductError",
     "RecipeError",

@@ -152,7 +152,7 @@ class HsuAccessor:
         path: str | Path | None = None,
         *,
         scene: xr.Dataset | None = None,
-        truth: xr.DataArray | None = None,
+        truth: xr.Dataset | None = None,
     ) -> Any:
         """Draw a product: maps of abundance, rmse and quality, and the endmember spectra.
 
@@ -162,8 +162,8 @@ class HsuAccessor:
             PNG to write.
         scene : xarray.Dataset, optional
             Its scene, for a colour picture beside the maps.
-        truth : xarray.DataArray, optional
-            True abundances, drawn beside the estimated ones.
+        truth : xarray.Dataset, optional
+            True `abundance` and `endmembers`, drawn beside the estimated ones.
 
         Returns
         -------

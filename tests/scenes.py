@@ -33,7 +33,13 @@ def abundances(height: int, width: int, count: int = 3, seed: int = 0) -> np.nda
 
 
 def make_scene(
-    height: int = 24, width: int = 20, count: int = 3, *, noise: float = 0.002, seed: int = 0, crs: str | None = "EPSG:32633"
+    height: int = 24,
+    width: int = 20,
+    count: int = 3,
+    *,
+    noise: float = 0.002,
+    seed: int = 0,
+    crs: str | None = "EPSG:32633",
 ) -> xr.Dataset:
     """Build a scene in the convention, with ``attrs["truth"]`` left out: the truth is `abundances` and `endmembers`."""
     import rioxarray  # noqa: F401 - registers .rio

@@ -85,7 +85,9 @@ def describe_scene(scene: xr.Dataset) -> dict[str, Any]:
         "good_bands": int(good.sum()) if good is not None else None,
         "crs": crs.to_string() if crs is not None else None,
         "transform": [float(v) for v in scene.rio.transform()[:6]] if crs is not None else None,
-        "bounds": [float(v) for v in scene.rio.bounds()] if crs is not None and min(scene.sizes["y"], scene.sizes["x"]) > 1 else None,
+        "bounds": [float(v) for v in scene.rio.bounds()]
+        if crs is not None and min(scene.sizes["y"], scene.sizes["x"]) > 1
+        else None,
         "quality": "quality" in scene,
         "uncompressed_bytes": int(scene["spectra"].size) * 4,
     }
@@ -105,15 +107,15 @@ def summarise(product: xr.Dataset) -> dict[str, Any]:
         ``endmembers`` (mean abundance by name), ``rmse`` (mean over the usable pixels),
         ``usable``, ``pixels``, and ``flags`` (pixels by quality flag).
     """
-    import dask
     import numpy as np
+    from dask.base import compute
 
     from hsgeo.plugin.quality import Quality
 
     quality = product["quality"]
     counts = {flag.name.lower(): ((quality & np.uint16(flag)) != 0).sum() for flag in Quality if flag.name}
     means = product["abundance"].mean(("y", "x"), skipna=True)
-    done = dask.compute(means, product["rmse"].mean(skipna=True), counts, np.isfinite(product["rmse"]).sum())
+    done = compute(means, product["rmse"].mean(skipna=True), counts, np.isfinite(product["rmse"]).sum())
     mean, rmse, flags, usable = done
     return {
         "endmembers": {

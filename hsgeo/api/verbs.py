@@ -303,16 +303,16 @@ def write(
     target = reg.load(record)(make_options(reg.options(record), options or {}, f"writer {record.name!r}"))
     side = tile_of(product)
     sink = target.create(product, path, state=state or {}, tile=(side, side), overwrite=overwrite, resume=resume)
-    counts = []
+    finished = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal finished
+        finished = done
+        progress("tiles", done, total)
+
     try:
-        return write_tiles(
-            product,
-            sink,
-            side,
-            client=client,
-            progress=lambda done, total: (counts.append(done), progress("tiles", done, total))[1],
-        )
+        return write_tiles(product, sink, side, client=client, progress=count)
     except HsgeoError:
-        if counts and counts[-1] == 0:
+        if finished == 0:  # nothing worth resuming: bad input leaves nothing behind
             sink.discard()
         raise

@@ -31,7 +31,9 @@ def info(file: Path, reader: str | None, plugins: tuple[Path, ...], as_json: boo
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=str(file), title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+    table = Table(
+        title=str(file), title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False
+    )
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for key, value in found.items():

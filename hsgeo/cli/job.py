@@ -181,5 +181,6 @@ def _table(summary: dict[str, Any], job: Job, *, has_crs: bool) -> None:
         )
         if has_crs:
             console.print(
-                f"  gdalinfo 'ZARR:\"{escape(str(job.out))}\":/abundance'        open it in GDAL or QGIS", highlight=False
+                f"  gdalinfo 'ZARR:\"{escape(str(job.out))}\":/abundance'        open it in GDAL or QGIS",
+                highlight=False,
             )

@@ -70,12 +70,12 @@ def tile_arrays(scene: xr.Dataset, plan: Plan, tile: int) -> Mapping[str, xr.Dat
         for planned in reversed(plan.steps):
             outer = grow(planned.needs.window, outer, grid.height, grid.width)
         window = source.window(outer)
-        parts = []
-        for variable in (window.spectra, window.quality):
-            if variable is None:
+        parts: list[Any] = []
+        for raster in (window.spectra, window.quality):
+            if raster is None:
                 parts.append(None)
                 continue
-            array = da.asarray(variable.data).rechunk(-1)
+            array = da.asarray(raster.data).rechunk(-1)
             inputs.append(array)
             parts.append((array.name, *(0,) * array.ndim))
         tasks[key] = (_held_loaded, plan_key, parts[0], parts[1], _plain(box), _plain(outer))
@@ -86,7 +86,7 @@ def tile_arrays(scene: xr.Dataset, plan: Plan, tile: int) -> Mapping[str, xr.Dat
         lead = tuple(len(plan.coords[dim]) for dim in spec.dims[:-2])
         layer_name = f"hsgeo-{variable}-{plan.token}"
         zeros = (0,) * len(lead)
-        layer = {(layer_name, *zeros, *key[1:]): (getitem, key, variable) for key in tasks}
+        layer: Any = {(layer_name, *zeros, *key[1:]): (getitem, key, variable) for key in tasks}
         part = HighLevelGraph({**top.layers, layer_name: layer}, {**top.dependencies, layer_name: {name}})
         data = da.Array(part, layer_name, (*((n,) for n in lead), *grid.chunks), dtype=spec.dtype)
         labels = {dim: np.array(plan.coords[dim]) for dim in spec.dims[:-2]}

@@ -36,7 +36,9 @@ class State(dict[str, xr.Dataset]):
     fitted on, so that unmixing one of them right away does not read its sample again.
     """
 
-    def __init__(self, states: Mapping[str, xr.Dataset], seen: Sequence[tuple[xr.Dataset, dict[str, Any]]] = ()) -> None:
+    def __init__(
+        self, states: Mapping[str, xr.Dataset], seen: Sequence[tuple[xr.Dataset, dict[str, Any]]] = ()
+    ) -> None:
         super().__init__(states)
         self._seen = tuple(seen)
 
@@ -203,7 +205,7 @@ def fit_chain(
             progress(step.id, 0.0)
             layout = stage_layout(materials[0].frame, shared, scene_vars)
             learnt, written, report = fit_step(
-                step, layout, planned, materials, scene_vars, lambda f, _text, step=step: progress(step.id, f)
+                step, layout, planned, materials, scene_vars, _report_to(progress, step.id)
             )
             if report:
                 learnt = learnt.assign_attrs(sample=json.dumps(report, sort_keys=True))
@@ -213,7 +215,9 @@ def fit_chain(
             layout = stage_layout(materials[0].frame, shared, scene_vars)
             planned.append(plan_step(step, layout, learnt, scene_vars))
             progress(step.id, 1.0)
-    dropped_recipe = recipe.model_copy(update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})})
+    dropped_recipe = recipe.model_copy(
+        update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})}
+    )
     state["scene"] = shared.assign_attrs(recipe=json.dumps(dropped_recipe.dump(), sort_keys=True))
     seen = [(scene, _identity(scene, m.patches)) for scene, m in zip(scenes, materials, strict=True)]
     return State(state, seen)
@@ -229,10 +233,12 @@ def scene_identity(scene: xr.Dataset, state: Mapping[str, xr.Dataset]) -> dict[s
     return known or _identity(scene, draw(Source.of(scene), state_recipe(state).seed))
 
 
+def _report_to(progress: Callable[[str, float], None], step: str) -> Callable[[float, str], None]:
+    return lambda fraction, _text: progress(step, fraction)
+
+
 def _good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[str, xr.DataArray]:
-    return {
-        name: var.isel(band=np.flatnonzero(good)) if "band" in var.dims else var for name, var in variables.items()
-    }
+    return {name: var.isel(band=np.flatnonzero(good)) if "band" in var.dims else var for name, var in variables.items()}
 
 
 def _check_before_reading(
@@ -296,7 +302,12 @@ def state_recipe(state: Mapping[str, xr.Dataset]) -> Recipe:
 
 
 def make_plan(
-    scene: xr.Dataset, state: Mapping[str, xr.Dataset], registry: Registry, *, seed: int | None = None, on_tile_error: str = "raise"
+    scene: xr.Dataset,
+    state: Mapping[str, xr.Dataset],
+    registry: Registry,
+    *,
+    seed: int | None = None,
+    on_tile_error: str = "raise",
 ) -> Plan:
     """Plan the tiles of a scene from fitted states; reads no pixel.
 

@@ -58,7 +58,9 @@ def tile_of(product: xr.Dataset) -> int:
     return int(max(chunks["y"][0], chunks["x"][0]))
 
 
-def product_of(scene: xr.Dataset, plan: Plan, state: Mapping[str, xr.Dataset], tile: int, registry: Registry) -> xr.Dataset:
+def product_of(
+    scene: xr.Dataset, plan: Plan, state: Mapping[str, xr.Dataset], tile: int, registry: Registry
+) -> xr.Dataset:
     """Put the lazy product of a plan together.
 
     Parameters

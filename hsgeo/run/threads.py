@@ -17,7 +17,7 @@ _limits: Any = None
 @contextmanager
 def pinned() -> Iterator[None]:
     """Hold the process's BLAS and OpenMP pools at one thread while any caller is inside."""
-    global _users, _limits  # noqa: PLW0603 - the pools are global to the process, so is the count of their users
+    global _users, _limits  # the pools are global to the process, so is the count of their users
     from threadpoolctl import threadpool_limits
 
     with _lock:

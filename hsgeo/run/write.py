@@ -73,7 +73,9 @@ def write_tiles(
     Written
         What was done.
     """
-    rasters = product[[str(n) for n, v in product.data_vars.items() if v.dims[-2:] == ("y", "x")]].reset_coords(drop=True)
+    rasters = product[[str(n) for n, v in product.data_vars.items() if v.dims[-2:] == ("y", "x")]].reset_coords(
+        drop=True
+    )
     grid = TileGrid(product.sizes["y"], product.sizes["x"], tile)
     done = {(y.start, x.start) for y, x in sink.done()}
     boxes = [box for box in grid if (box.y0, box.x0) not in done]

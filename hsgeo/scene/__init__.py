@@ -1,4 +1,4 @@
-"""Scene in: conventions, opening, other people's datasets, sensors. Loads lazily: a name is imported when it is used."""
+"""Scene in: conventions, opening, other people's datasets, sensors. A name is imported when it is used."""
 
 from __future__ import annotations
 

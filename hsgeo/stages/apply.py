@@ -11,7 +11,6 @@ import xarray as xr
 from hsgeo.errors import HsgeoError, TileError
 from hsgeo.plugin.needs import Needs, VarSpec
 from hsgeo.plugin.protocols import Kernel
-from hsgeo.plugin.quality import Quality
 from hsgeo.stages.chain import Step
 from hsgeo.stages.context import Applying
 from hsgeo.stages.validity import prepare
@@ -166,9 +165,7 @@ def _apply(
 def _dataset(
     planned: PlannedStep, arrays: Mapping[str, np.ndarray], lead: Mapping[str, tuple[str, ...]], *, windowed: bool
 ) -> xr.Dataset:
-    dims = {
-        name: ("window", *lead[name], "y", "x") if windowed else (*lead[name], "pixel") for name in arrays
-    }
+    dims = {name: ("window", *lead[name], "y", "x") if windowed else (*lead[name], "pixel") for name in arrays}
     return xr.Dataset({name: xr.Variable(dims[name], values) for name, values in arrays.items()})
 
 
@@ -232,9 +229,7 @@ def _windowed(
 ) -> dict[str, np.ndarray]:
     window = planned.needs.window
     assert window is not None
-    blends = {
-        name: Blend(window, filled, planned.lead_shape(name), spec.dtype) for name, spec in planned.specs.items()
-    }
+    blends = {name: Blend(window, filled, planned.lead_shape(name), spec.dtype) for name, spec in planned.specs.items()}
     lead = {name: r.lead for name, r in wanted.items()}
     places = list(cover(window, filled, frame.height, frame.width))
     batch = planned.needs.batch
@@ -243,9 +238,7 @@ def _windowed(
         arrays = {}
         for name, raster in wanted.items():
             fill = np.nan if raster.values.dtype.kind == "f" else 0
-            stack = np.full(
-                (batch, *raster.values.shape[:-2], window.size, window.size), fill, raster.values.dtype
-            )
+            stack = np.full((batch, *raster.values.shape[:-2], window.size, window.size), fill, raster.values.dtype)
             for slot, place in enumerate(now):
                 stack[slot] = cut(raster.values, seen, place)
             arrays[name] = stack

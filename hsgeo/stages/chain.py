@@ -194,4 +194,8 @@ def check_chain(steps: Iterable[Step], layout: Layout, given: Mapping[str, str])
 def _solves(step: Step, layout: Layout) -> bool:
     """Tell whether the step computes abundances anew from the endmembers, not only from abundances."""
     reads = {var.name for var in step.record.reads if not var.optional}
-    return "abundance" in step.outputs(layout) and ("endmembers" in reads or "library" in reads) and "abundance" not in reads
+    return (
+        "abundance" in step.outputs(layout)
+        and ("endmembers" in reads or "library" in reads)
+        and "abundance" not in reads
+    )

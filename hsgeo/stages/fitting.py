@@ -205,7 +205,7 @@ def _pixels(
     wanted = {var.name for var in step.reads("tile")}
     rows, cols, numbers = [], [], []
     for number, material in enumerate(materials):
-        for patch, (rasters, bits) in zip(
+        for patch, (rasters, _) in zip(
             material.patches, _run(step, before, material, [p.box for p in material.patches]), strict=True
         ):
             valid = ~np.isnan(rasters["spectra"].values).all(axis=0)
@@ -249,7 +249,9 @@ def _pixels(
 def _luck(seed: int, stage: str, row: np.ndarray, col: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Return a pseudo-random number per pixel that depends on its position alone (splitmix64)."""
     salt = generator(seed, stage, 1).integers(1 << 63, dtype=np.uint64)
-    z = (number.astype(np.uint64) << np.uint64(56)) ^ (row.astype(np.uint64) << np.uint64(28)) ^ col.astype(np.uint64)
+    z: np.ndarray = (
+        (number.astype(np.uint64) << np.uint64(56)) ^ (row.astype(np.uint64) << np.uint64(28)) ^ col.astype(np.uint64)
+    )
     z = (z ^ salt) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -50,7 +50,7 @@ class SceneUse(_Model):
 
     use: str | None = Field(None, description="Reader; None: the one that knows the file.")
     reader: dict[str, Any] = Field(default_factory=dict, description="Options of the reader.")
-    with_: SceneOptions = Field(default_factory=SceneOptions, alias="with")
+    with_: SceneOptions = Field(default_factory=lambda: SceneOptions(), alias="with")
 
 
 class StageUse(_Model):
@@ -81,9 +81,9 @@ class Recipe(_Model):
     name: str = "unnamed"
     summary: str = ""
     seed: int = Field(0, ge=0)
-    scene: SceneUse = Field(default_factory=SceneUse)
+    scene: SceneUse = Field(default_factory=lambda: SceneUse())
     stages: tuple[StageUse, ...] = Field(min_length=1)
-    output: Output = Field(default_factory=Output)
+    output: Output = Field(default_factory=lambda: Output())
 
     @field_validator("stages")
     @classmethod
@@ -112,7 +112,9 @@ def explain(error: ValidationError) -> str:
     for item in error.errors(include_url=False):
         where = ".".join(str(part) for part in item["loc"]) or "value"
         message = item["msg"].removeprefix("Value error, ")
-        lines.append(f"{where}: {message} (got {item['input']!r})" if item["type"] != "missing" else f"{where}: missing")
+        lines.append(
+            f"{where}: {message} (got {item['input']!r})" if item["type"] != "missing" else f"{where}: missing"
+        )
     return "; ".join(lines)
 
 

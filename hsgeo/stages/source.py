@@ -70,12 +70,14 @@ class Source:
         parts = [self.window(box) for box in boxes]
         try:
             if self.chunked:
-                import dask
+                from dask.base import compute
 
                 flat = [(part.spectra.data, None if part.quality is None else part.quality.data) for part in parts]
-                values = dask.compute(flat)[0]
+                values = compute(flat)[0]
             else:
-                values = [(part.spectra.values, None if part.quality is None else part.quality.values) for part in parts]
+                values = [
+                    (part.spectra.values, None if part.quality is None else part.quality.values) for part in parts
+                ]
         except HsgeoError:
             raise
         except (OSError, RuntimeError, EOFError, KeyError, ValueError) as error:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hsgeo.errors import ConfigError
+from hsgeo.spectra.srf import resample
 
 __all__ = ["MATERIALS", "fine_spectrum", "reflectance"]
 
 _GRID = np.arange(350.0, 2551.0)  # nm, 1 nm: finer than any imaging spectrometer's bands
-_REACH = 2.0  # a Gaussian response is cut where it has fallen to 2^-16 of its peak: two FWHM from the centre
 
 
 def _dip(centre: float, width: float, depth: float) -> np.ndarray:
@@ -177,16 +177,16 @@ def fine_spectrum(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def reflectance(names: Sequence[str], wavelength: np.ndarray, fwhm: np.ndarray) -> np.ndarray:
-    """Give the spectra of materials in the bands of a sensor (Gaussian responses).
+    """Give the spectra of materials in the bands of a sensor (Gaussian responses, `hsgeo.spectra.srf`).
 
     Parameters
     ----------
     names : sequence of str
         Names out of `MATERIALS`.
     wavelength : numpy.ndarray
-        ``(band,)`` centres in nm, within 350 to 2550.
+        ``(band,)`` centres in nm; their responses lie within 350 to 2550.
     fwhm : numpy.ndarray
-        ``(band,)`` full widths at half maximum in nm; NaN: the spectrum at the centre.
+        ``(band,)`` full widths at half maximum in nm; NaN: 1.1 times the distance to the nearest band.
 
     Returns
     -------
@@ -199,18 +199,11 @@ def reflectance(names: Sequence[str], wavelength: np.ndarray, fwhm: np.ndarray) 
         A material is unknown or a band lies outside the grid.
     """
     wavelength, fwhm = np.broadcast_arrays(np.asarray(wavelength, float), np.asarray(fwhm, float))
-    outside = ~((wavelength >= _GRID[0]) & (wavelength <= _GRID[-1]))
+    fine = np.stack([fine_spectrum(name)[1] for name in names])
+    E = resample(fine, _GRID, None, wavelength, fwhm).T
+    outside = np.isnan(E).any(axis=1)
     if outside.any():
         raise ConfigError(
             f"a band at {wavelength[outside][0]:g} nm for synthetic spectra", f"{_GRID[0]:g} to {_GRID[-1]:g} nm"
         )
-    fine = np.stack([fine_spectrum(name)[1] for name in names], axis=1)
-    E = np.empty((wavelength.size, len(names)))
-    for band, (centre, width) in enumerate(zip(wavelength, fwhm, strict=True)):
-        if not width > 1:  # below the grid's step (or NaN) a response has nothing to average
-            E[band] = [np.interp(centre, _GRID, spectrum) for spectrum in fine.T]
-            continue
-        near = np.abs(_GRID - centre) <= _REACH * width
-        response = np.exp2(-np.square(2 * (_GRID[near] - centre) / width))
-        E[band] = response @ fine[near] / response.sum()
     return E

@@ -46,15 +46,13 @@ def cut(array: np.ndarray, outer: Box, window: Box) -> np.ndarray:
     """Cut one window out of ``array (..., y, x)`` that covers ``outer``; NaN (or 0) beyond it."""
     fill = np.nan if np.issubdtype(array.dtype, np.floating) else 0
     out = np.full((*array.shape[:-2], window.height, window.width), fill, array.dtype)
-    inside = Box(
-        max(window.y0, outer.y0), min(window.y1, outer.y1), max(window.x0, outer.x0), min(window.x1, outer.x1)
-    )
+    inside = Box(max(window.y0, outer.y0), min(window.y1, outer.y1), max(window.x0, outer.x0), min(window.x1, outer.x1))
     out[(..., *inside.within(window))] = array[(..., *inside.within(outer))]
     return out
 
 
 def _taper(window: Window) -> np.ndarray:
-    """Raised cosine over the overlap of neighbouring windows, positive everywhere."""
+    """Return a raised cosine over the overlap of neighbouring windows, positive everywhere."""
     ramp = min(2 * window.margin, window.size // 2)
     weight = np.ones(window.size, np.float32)
     if ramp:

@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -70,7 +72,7 @@ def unpacked(source: Path, member: str, size: int, opener: Callable[[], IO[bytes
     Raises
     ------
     SceneError
-        If the stream is shorter or longer than ``size``, or the disk is too small.
+        If the stream is broken, shorter or longer than ``size``, or the disk is too small.
     """
     status = source.stat()
     identity = f"{source.resolve()}|{status.st_size}|{status.st_mtime_ns}|{member}|{size}"
@@ -101,10 +103,13 @@ def unpacked(source: Path, member: str, size: int, opener: Callable[[], IO[bytes
                     "Download or copy it again",
                 )
         os.replace(temporary, target)
-    except BaseException:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+        raise SceneError(
+            f"{source} cannot be unpacked into {folder}: {error}", "a complete file", "Download or copy it again"
+        ) from error
+    finally:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+            os.unlink(temporary)  # there only if something went wrong
     return target
 
 

@@ -71,7 +71,14 @@ class NativeReader:
         """
         chosen = parse(NativeOptions, options)
         path = Path(path)
-        scene = _stored(path, chosen.group)
+        try:
+            scene = _stored(path, chosen.group)
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            raise SceneError(
+                f"{path} cannot be opened: {type(error).__name__}: {error}",
+                "a complete Zarr store or netCDF-4 file" + (f" with a group {chosen.group!r}" if chosen.group else ""),
+                "Copy it again, or check the group",
+            ) from error
         if "spectra" not in scene.variables:
             kind = (
                 "a product, not a scene"
@@ -100,8 +107,9 @@ class NativeReader:
         kinds: tuple[tuple[str, type], ...] = (("good", bool), ("detector", str))
         for label, kind in kinds:
             if label in scene.coords:  # stored as int8 or as variable-length strings by some formats
-                values = np.array(scene[label].values.tolist(), kind)
-                scene = scene.assign_coords({label: (scene[label].dims, values, scene[label].attrs)})
+                stored = scene[label]
+                values = np.array(stored.values.tolist(), dtype=kind)
+                scene = scene.assign_coords({label: (stored.dims, values, stored.attrs)})
         for variable in scene.data_vars.values():
             if "grid_mapping" in variable.encoding:
                 variable.attrs["grid_mapping"] = variable.encoding.pop("grid_mapping")

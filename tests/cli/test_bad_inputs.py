@@ -403,7 +403,10 @@ def plugin_returns_wrong_dims(tmp):
 
 def library(tmp, low=400, high=2500):
     wavelength = np.linspace(low, high, 30)
-    rows = ["wavelength,soil,water", *(f"{w:.1f},{0.2 + i / 100:.3f},{0.05 - i / 1000:.3f}" for i, w in enumerate(wavelength))]
+    rows = [
+        "wavelength,soil,water",
+        *(f"{w:.1f},{0.2 + i / 100:.3f},{0.05 - i / 1000:.3f}" for i, w in enumerate(wavelength)),
+    ]
     (tmp / "lib.csv").write_text("\n".join(rows))
     return tmp / "lib.csv"
 
