@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib.machinery
 import importlib.util
+import pickle
 import re
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from hsgeo.errors import PluginError
 
-__all__ = ["file_digest", "load_file", "load_sources", "module_name"]
+__all__ = ["file_digest", "load_file", "load_sources", "module_name", "reduce_with_sources"]
 
 _lock = threading.RLock()
 
@@ -101,3 +103,33 @@ def load_sources(paths: Iterable[str]) -> None:
     """
     for path in paths:
         load_file(path)
+
+
+def reduce_with_sources(
+    make: Callable[..., Any], fields: Mapping[str, Any], sources: tuple[str, ...]
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return what ``__reduce__`` of an object returns that holds instances of plugin files' classes.
+
+    Such an object cannot simply be unpickled in another process: the classes are looked up before anybody could load
+    the files. So the fields travel as bytes, and the files are loaded first.
+
+    Parameters
+    ----------
+    make : callable
+        Called as ``make(**fields)`` in the other process; usually the object's own class.
+    fields : mapping
+        Its arguments.
+    sources : tuple of str
+        `Registry.sources`; the other process must see the files at these paths.
+
+    Returns
+    -------
+    tuple
+        A callable and its arguments.
+    """
+    return _rebuild, (sources, make, pickle.dumps(dict(fields), protocol=pickle.HIGHEST_PROTOCOL))
+
+
+def _rebuild(sources: tuple[str, ...], make: Callable[..., Any], data: bytes) -> Any:
+    load_sources(sources)
+    return make(**pickle.loads(data))  # noqa: S301  inside an unpickling that trusts its sender already

@@ -176,8 +176,11 @@ def _zarr_attrs(path: Path) -> dict[str, Any] | None:
 
 
 def _open_zarr(path: Path, group: str | None, chunks: Chunks) -> xr.Dataset:
-    # groups below the root are in the root's consolidated metadata, which needs no second reading here
-    return xr.open_dataset(path, engine="zarr", group=group, chunks=chunks, consolidated=False if group else None)
+    # one that a user wrote may lack consolidated metadata, and xarray warns when it has to find that out itself
+    consolidated = group is None and (
+        (path / ".zmetadata").exists() or "consolidated_metadata" in _facts(path / "zarr.json")
+    )
+    return xr.open_dataset(path, engine="zarr", group=group, chunks=chunks, consolidated=consolidated)
 
 
 def _foreign(path: Path) -> ProductError:

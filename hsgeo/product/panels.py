@@ -60,7 +60,7 @@ def draw_map(ax: Axes, values: np.ndarray, title: str, colour: str | None, aspec
     if colour is not None:
         ax.annotate("\u25a0", (0, 1), (0, 5.5), xycoords="axes fraction", textcoords="offset points", color=colour,
                     fontsize=11)  # fmt: skip
-        ax.set_title(f"   {title}", loc="left", fontsize=9, color=_INK)
+        ax.set_title(f"    {title}", loc="left", fontsize=9, color=_INK)
     ax.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect=aspect, interpolation="nearest")
 
 

@@ -52,7 +52,7 @@ def choose_writer(path: str | Path, name: str | None = None) -> WriterRecord:
     accepted = "; ".join(f"{', '.join(r.suffixes)} ({r.name}: {r.summary})" for r in known.writers.values())
     found = f"{path} has no suffix" if not suffix else f"{path}: no writer takes {suffix}"
     said = "".join(f". {line}" for line in known.trouble())
-    raise ConfigError(found, accepted or "no writer is installed", f"Give --output one of these suffixes{said}")
+    raise ConfigError(found, accepted or "no writer is installed", f"Give --out one of these suffixes{said}")
 
 
 def check_target(path: str | Path, *, overwrite: bool, resume: bool, inputs: Iterable[str | Path] = ()) -> None:
@@ -88,7 +88,7 @@ def check_target(path: str | Path, *, overwrite: bool, resume: bool, inputs: Ite
         raise ProductError(
             f"{path} is a folder that is no Zarr store, so it is not overwritten",
             "a new path, or an earlier product",
-            "Remove the folder yourself, or choose another --output",
+            "Remove the folder yourself, or choose another --out",
         )
     if not (overwrite or resume):
         if partial is not None:
@@ -98,12 +98,12 @@ def check_target(path: str | Path, *, overwrite: bool, resume: bool, inputs: Ite
                 "Use --resume to complete it or --overwrite to begin anew",
             )
         if there:
-            raise ProductError(f"{path} exists", "a new path", "Use --overwrite to replace it, or another --output")
+            raise ProductError(f"{path} exists", "a new path", "Use --overwrite to replace it, or another --out")
     if resume and there and partial is None and not path.with_name(f"{path.stem}.partial.json").exists():
         raise ProductError(
             f"{path} is complete, or no product of hsgeo: there is nothing to resume",
             "the incomplete output of an earlier run",
-            "Use --overwrite to replace it, or another --output",
+            "Use --overwrite to replace it, or another --out",
         )
     _check_parent(path)
 
@@ -113,18 +113,18 @@ def _check_inputs(path: Path, inputs: list[Path]) -> None:
     for given in inputs:
         source = given.resolve()
         if target == source:
-            raise ProductError(f"the output {path} is the input", "another path", "Choose another --output")
+            raise ProductError(f"the output {path} is the input", "another path", "Choose another --out")
         if target.is_relative_to(source):
             raise ProductError(
                 f"the output {path} lies inside the input {given}",
                 "a path outside the input",
-                "Choose another --output",
+                "Choose another --out",
             )
         if source.is_relative_to(target):
             raise ProductError(
                 f"the input {given} lies inside the output {path}, which would replace it",
                 "a path that does not hold the input",
-                "Choose another --output",
+                "Choose another --out",
             )
 
 
@@ -135,13 +135,13 @@ def _check_parent(path: Path) -> None:
             f"the folder {parent} does not exist", "an existing folder", f"Make it first: mkdir -p {parent}"
         )
     if not parent.is_dir():
-        raise ProductError(f"{parent} is a file, not a folder", "an existing folder", "Choose another --output")
+        raise ProductError(f"{parent} is a file, not a folder", "an existing folder", "Choose another --out")
     try:
         with tempfile.TemporaryFile(dir=parent):  # permission bits say little on network and read-only file systems
             pass
     except OSError as error:
         raise ProductError(
-            f"{parent} cannot be written to: {error.strerror or error}", "a writable folder", "Choose another --output"
+            f"{parent} cannot be written to: {error.strerror or error}", "a writable folder", "Choose another --out"
         ) from error
 
 

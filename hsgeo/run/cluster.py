@@ -44,7 +44,7 @@ def cluster_client(where: str | None) -> Iterator[Any]:
             raise ConfigError(f"--cluster is {where!r}", accepted, "Say local:2 for two processes")
         with (
             LocalCluster(
-                n_workers=int(number), threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=int(number), threads_per_worker=1, processes=True, dashboard_address=":0"
             ) as cluster,
             Client(cluster) as client,
         ):
@@ -54,7 +54,7 @@ def cluster_client(where: str | None) -> Iterator[Any]:
             raise ConfigError("--cluster cuda needs dask-cuda, which is not installed", accepted, "Install dask-cuda")
         from dask_cuda import LocalCUDACluster
 
-        with LocalCUDACluster(dashboard_address=None) as cluster, Client(cluster) as client:
+        with LocalCUDACluster(dashboard_address=":0") as cluster, Client(cluster) as client:
             yield client
     elif "://" in where:
         try:

@@ -121,6 +121,9 @@ def standardize(
         if label in source.coords and source[label].dims == (axes[0],):
             scene = scene.assign_coords({label: ("band", source[label].values)})
     scene = _others(scene, data, name, axes)
+    mapping = source.attrs.get("grid_mapping", source.encoding.get("grid_mapping", "spatial_ref"))
+    if mapping in data.variables and mapping not in scene.variables:  # a plain open_zarr makes it a data variable
+        scene = scene.assign_coords({mapping: data[mapping].variable})
     scene = _grid(scene, axes)
     order = np.argsort(centres, kind="stable")
     if not np.array_equal(order, np.arange(len(order))):

@@ -18,7 +18,7 @@ MOST = 100_000  # pixels: endmember extraction gains nothing from more (design.m
 SHARE = 0.1  # of the scene
 LEAST = 16_384  # pixels: scenes up to 128 x 128 are read whole, they are smaller than one tile
 ENOUGH = 0.05  # valid share of the sample below which more places are tried
-ROUNDS = 4  # at most this many samples are drawn, together, when nearly everything is nodata
+ROUNDS = 4  # samples drawn at most when nearly everything is nodata; more only while no pixel at all is valid
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,13 @@ def draw(source: Source, seed: int, *, share: float = 1.0) -> list[Patch]:
         return _read(source, [Box(0, height, 0, width)])
     order = _order(height, width, PATCH, seed)
     patches: list[Patch] = []
-    for _ in range(ROUNDS):
-        patches += _read(source, _fill(order, budget))
-        pixels = sum(patch.box.height * patch.box.width for patch in patches)
-        valid = sum(int(np.isfinite(patch.spectra).any(axis=0).sum()) for patch in patches)
-        if valid >= ENOUGH * pixels or pixels >= height * width:
-            break
+    pixels = valid = rounds = 0
+    while pixels < height * width and (not pixels or valid < ENOUGH * pixels) and (rounds < ROUNDS or not valid):
+        new = _read(source, _fill(order, budget))
+        patches += new
+        pixels += sum(patch.box.height * patch.box.width for patch in new)
+        valid += sum(int(np.isfinite(patch.spectra).any(axis=0).sum()) for patch in new)
+        rounds += 1
     return sorted(patches, key=lambda patch: patch.box)
 
 

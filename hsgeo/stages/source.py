@@ -60,7 +60,7 @@ class Source:
         return self.read_many([box])[0]
 
     def read_many(self, boxes: Sequence[Box]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Read several boxes at once, which lets dask read a shared chunk once.
+        """Read several boxes.
 
         Raises
         ------
@@ -70,14 +70,9 @@ class Source:
         parts = [self.window(box) for box in boxes]
         try:
             if self.chunked:
-                from dask.base import compute
-
-                flat = [(part.spectra.data, None if part.quality is None else part.quality.data) for part in parts]
-                values = compute(flat)[0]
+                values = self._compute(parts)
             else:
-                values = [
-                    (part.spectra.values, None if part.quality is None else part.quality.values) for part in parts
-                ]
+                values = [(p.spectra.values, None if p.quality is None else p.quality.values) for p in parts]
         except HsgeoError:
             raise
         except (OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
@@ -90,3 +85,20 @@ class Source:
             (np.asarray(spectra, np.float32), None if quality is None else np.asarray(quality, np.uint16))
             for spectra, quality in values
         ]
+
+    def _compute(self, parts: Sequence[Source]) -> Sequence[tuple[np.ndarray, np.ndarray | None]]:
+        """Let dask compute windows: one by one where it can read just the window, else all at once.
+
+        dask pushes a slice down to the file only through a graph that does nothing but read. Anything above
+        that (a scale, a mask) computes whole chunks, and then each chunk should be computed once.
+        """
+        from dask.base import compute
+
+        flat = [(part.spectra.data, None if part.quality is None else part.quality.data) for part in parts]
+        if self.spectra.chunks is not None and len(self.spectra.data.dask.layers) <= _READ_ONLY:
+            return [compute(pair)[0] for pair in flat]
+        result: Sequence[tuple[np.ndarray, np.ndarray | None]] = compute(flat)[0]
+        return result
+
+
+_READ_ONLY = 2  # layers of a dask array that only reads: the source and its chunks

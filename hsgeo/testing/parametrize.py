@@ -135,10 +135,12 @@ def parametrize_writer_checks(
     ----------
     name : str
         Of the writer.
-    options, files, xfail
-        As for `parametrize_with_checks`.
+    options : mapping
+        Its options.
     reopen : callable
         ``reopen(path) -> Dataset`` in the product convention; default: `hsgeo.open_product`.
+    files, xfail
+        As for `parametrize_with_checks`.
 
     Returns
     -------

@@ -10,16 +10,16 @@ import xarray as xr
 from hsgeo.testing.case import StageCase
 from hsgeo.testing.laws import Law, always, same_bits
 
-__all__ = ["RUNNER_LAWS"]
+__all__ = ["RUNNER_LAWS", "unmix_case"]
 
 
 def same_for_every_tiling_and_order(case: StageCase) -> None:
     """Check that the product has the same bits for every tile size, scheduler and order."""
-    whole = _compute(_unmix(case, case.known.scene, tile=1024), scheduler="synchronous")
+    whole = _compute(unmix_case(case, case.known.scene, tile=1024), scheduler="synchronous")
     for tile, scheduler in ((7, "threads"), (16, "synchronous")):
-        other = _compute(_unmix(case, case.known.scene, tile=tile), scheduler=scheduler)
+        other = _compute(unmix_case(case, case.known.scene, tile=tile), scheduler=scheduler)
         _assert_same(whole, other, f"tiles of {tile} pixels ({scheduler})")
-    lazy = _unmix(case, case.known.scene, tile=16)
+    lazy = unmix_case(case, case.known.scene, tile=16)
     half = case.known.scene.sizes["y"] // 2 + 3
     bottom = _compute(lazy.isel(y=slice(half, None)), scheduler="synchronous")
     top = _compute(lazy.isel(y=slice(None, half)), scheduler="synchronous")
@@ -35,7 +35,7 @@ def excluded_pixels_change_nothing(case: StageCase) -> None:
     empty["spectra"].values[:, row, col] = np.nan
     garbage["spectra"].values[::2, row, col] = np.nan  # half the bands: invalid by the 5 % rule
     garbage["spectra"].values[1::2, row, col] = 0.9
-    first, second = (_compute(_unmix(case, scene, tile=16), scheduler="synchronous") for scene in (empty, garbage))
+    first, second = (_compute(unmix_case(case, scene, tile=16), scheduler="synchronous") for scene in (empty, garbage))
     _assert_same(first, second, "other values under an invalid pixel")
     missing = np.isnan(first["abundance"].values)
     assert missing[:, row, col].all(), "an invalid pixel has an abundance"
@@ -43,7 +43,23 @@ def excluded_pixels_change_nothing(case: StageCase) -> None:
     assert not missing.any(), "one invalid pixel makes abundances of other pixels NaN"
 
 
-def _unmix(case: StageCase, scene: xr.Dataset, tile: int) -> xr.Dataset:
+def unmix_case(case: StageCase, scene: xr.Dataset, tile: int) -> xr.Dataset:
+    """Unmix a scene with the chain of a case, lazily.
+
+    Parameters
+    ----------
+    case : StageCase
+        The stage under test and those around it.
+    scene : xarray.Dataset
+        The scene.
+    tile : int
+        Side of a tile, pixels.
+
+    Returns
+    -------
+    xarray.Dataset
+        The product.
+    """
     from hsgeo.api import unmix
 
     return unmix(scene, stages=case.steps, endmembers=case.given(), seed=case.seed, tile=tile, notice=lambda text: None)

@@ -26,6 +26,10 @@ _FARTHEST = 4
 _DARK = 5.0  # pixels whose norm is below this many noise norms have no direction worth the name
 _SPREAD = 3.0  # restarts step with factors 2^-3 ... 2^3, as published
 _LINEAR = 1.2  # mean squared residual per dimension, in noise variances, up to which the linear model is exact
+_TRIM = 0.15  # pixels a linear scene may hold that it does not explain: thin cloud that passed the screen
+_AROUND = 20_000  # pixels among which company is looked for
+_COMPANY, _COMPANY_SHARE = 5, 1e-3  # as many neighbours, or as large a share, make a pixel one of a material
+_COMPANY_REACH = 1.5  # noise norms: two pixels of one material are 1.4 apart on average
 _ROUNDING = 1e-12  # noise variance below float32's rounding of the data cannot be asked for
 _FIT_SLACK = 1.05  # restarts within 5 % of the best fit are alike in fit; the least correlated one is taken
 _MARGIN = 2  # dimensions kept beyond the count: room for variability, little for noise
@@ -156,7 +160,8 @@ def extract_archetypes(
     rng = np.random.default_rng(seed)
     along = rng.standard_normal((_DIRECTIONS, bands)) @ basis
     core = _core_set(X, key, along, seed)
-    corners = _largest_simplexes(X, Y, core, count, rng, restarts, within)
+    dense = core[_dense(X, X[:, core], keyed_order(key, seed + 1)[:_AROUND], within)]
+    corners = _largest_simplexes(X, Y, dense if dense.size >= 2 * count else core, count, rng, restarts, within)
     residual = [_mean_square(X[:, core], C) for C in corners]
     if min(residual) <= _LINEAR * max(within**2, _ROUNDING * float(np.mean(X**2))):
         return Extraction(_scaled(basis @ corners[int(np.argmin(residual))], scale), "linear", within)
@@ -192,6 +197,20 @@ def _lit(
     return core, norm[core]
 
 
+def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) -> np.ndarray:
+    """Tell which points have company within the noise: pure materials do, haze, glint and faults do not."""
+    others = X[:, around].astype(np.float32)
+    reach = (_COMPANY_REACH * noise) ** 2 * X.shape[0]
+    least = max(_COMPANY, _COMPANY_SHARE * around.size)
+    squares = np.einsum("dn,dn->n", others, others)
+    mask = np.zeros(points.shape[1], bool)
+    for start in range(0, points.shape[1], 256):  # 256 x 20,000 distances at a time: 20 MB
+        P = points[:, start : start + 256].astype(np.float32)
+        distance = squares - 2 * (P.T @ others) + np.einsum("dn,dn->n", P, P)[:, None]
+        mask[start : start + 256] = (distance <= reach).sum(axis=1) >= least
+    return mask
+
+
 def _largest_simplexes(
     X: np.ndarray, Y: np.ndarray, core: np.ndarray, count: int, rng: np.random.Generator, restarts: int, noise: float
 ) -> list[np.ndarray]:
@@ -208,7 +227,7 @@ def _largest_simplexes(
 
 def _mean_square(X: np.ndarray, E: np.ndarray) -> float:
     rmse = solve_block(X.astype(np.float32), mixing_model(E, "fcls"))[1].astype(np.float64)
-    return float(np.mean(rmse**2))
+    return float(np.mean(np.sort(rmse**2)[: int(np.ceil((1 - _TRIM) * rmse.size))]))
 
 
 def _scaled(E: np.ndarray, scale: str) -> np.ndarray:

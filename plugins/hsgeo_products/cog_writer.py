@@ -111,7 +111,7 @@ class CogWriter:
             _discard(paths)
             if isinstance(error, OSError | RasterioError) and not isinstance(error, ProductError):
                 raise ProductError(
-                    f"{path} cannot be written: {error}", "a writable folder with room", "Choose another --output"
+                    f"{path} cannot be written: {error}", "a writable folder with room", "Choose another --out"
                 ) from error
             raise
         return CogSink(template, paths, tile, self.options)
@@ -167,7 +167,7 @@ class CogSink:
             for name, values in blocks.items():
                 _put(self._paths.raw(name), values, r0, c0)
             with self._paths.done.open("a") as file:
-                file.write(f"{r0} {r1} {c0} {c1}.\n")
+                file.write(f"\n{r0} {r1} {c0} {c1}.")
 
     def done(self) -> list[Region]:
         """Name the finished regions, in order."""
@@ -198,7 +198,7 @@ class CogSink:
 
     def _finished(self) -> Iterator[Bounds]:
         for line in self._paths.done.read_text().splitlines():
-            if line.endswith("."):  # a line without its end was cut by a kill
+            if line.endswith("."):  # a line without its end was cut by a kill; the next begins anew
                 r0, r1, c0, c1 = (int(part) for part in line[:-1].split())
                 yield r0, r1, c0, c1
 

@@ -178,8 +178,10 @@ def open_array(path: Path, name: str) -> Any:
     """Open one array of a store for writing."""
     import zarr
 
-    # chunks of fill value are written too: a missing chunk of quality would read as 0, usable
-    return zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+    # chunks of fill value are written too: a missing chunk of quality would read as 0, usable. The array keeps the
+    # setting that it was opened under (zarr 3.1 drops the one that open_array takes)
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return zarr.open_array(path / name, mode="r+")
 
 
 def swap(fresh: Path, path: Path) -> None:

@@ -76,6 +76,8 @@ class ZarrWriter:
         """
         path = Path(path)
         tile = (int(tile[0]), int(tile[1]))
+        if not path.parent.is_dir():
+            raise ProductError(f"the folder {path.parent} does not exist", "an existing folder", "Make it first")
         if path.exists() and resume:
             return _resumed(template, path, tile, self.options)
         if path.exists() and not overwrite:
@@ -91,7 +93,7 @@ class ZarrWriter:
             if isinstance(error, ProductError):
                 raise
             raise ProductError(
-                f"{path} cannot be written: {error}", "a writable folder with room", "Choose another --output"
+                f"{path} cannot be written: {error}", "a writable folder with room", "Choose another --out"
             ) from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)

@@ -52,7 +52,20 @@ def given_bands(options: RawOptions, bands: int) -> tuple[np.ndarray | None, np.
 
 
 def no_wavelengths(name: str, bands: int) -> SceneError:
-    """Make the error for a file that does not say its wavelengths."""
+    """Make the error for a file that does not say its wavelengths.
+
+    Parameters
+    ----------
+    name : str
+        The file.
+    bands : int
+        Bands in it.
+
+    Returns
+    -------
+    SceneError
+        To be raised.
+    """
     return SceneError(
         f"{name} has {bands} band{'s' * (bands != 1)} and no wavelengths",
         "a file that says the wavelength of each band",

@@ -105,10 +105,10 @@ class NativeReader:
                 "Open it with xarray and call .hsu.standardize(wavelength=...)",
             )
         kinds: tuple[tuple[str, type], ...] = (("good", bool), ("detector", str))
-        for label, kind in kinds:
+        for label, dtype in kinds:
             if label in scene.coords:  # stored as int8 or as variable-length strings by some formats
                 stored = scene[label]
-                values = np.array(stored.values.tolist(), dtype=kind)
+                values: np.ndarray = np.array(stored.values.tolist(), dtype=dtype)
                 scene = scene.assign_coords({label: (stored.dims, values, stored.attrs)})
         for variable in scene.data_vars.values():
             if "grid_mapping" in variable.encoding:

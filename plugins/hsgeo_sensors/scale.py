@@ -23,7 +23,15 @@ Probe = Callable[[tuple[int, int], tuple[int, int]], np.ndarray]
 
 @dataclass(frozen=True)
 class Scale:
-    """``value = stored * gain + offset`` for each band of the file, and who said so."""
+    """``value = stored * gain + offset`` for each band of the file, and who said so.
+
+    Parameters
+    ----------
+    gain, offset : numpy.ndarray, shape (band,)
+        Float64, in the file's band order.
+    source : str
+        Kept in ``spectra.attrs["scale_source"]``.
+    """
 
     gain: np.ndarray
     offset: np.ndarray

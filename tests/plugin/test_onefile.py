@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hsgeo.plugin import PluginError
+from hsgeo.plugin.onefile import reduce_with_sources
 from hsgeo.plugin.registry import registry, reset
 
 CODE = """
@@ -64,6 +65,25 @@ def test_instances_pickle_into_a_process_that_loads_the_sources(mine, tmp_path):
         f"load_sources({reg.sources()!r})\n"
         f"print(pickle.loads(pathlib.Path({str(data)!r}).read_bytes()).options)\n"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "options"
+
+
+class Carrier:
+    """Holds an instance of a plugin file's class, as a plan holds stages."""
+
+    def __init__(self, stage, sources):
+        self.stage, self.sources = stage, sources
+
+    def __reduce__(self):
+        return reduce_with_sources(dict, {"stage": self.stage}, self.sources)
+
+
+def test_what_holds_instances_brings_the_sources_along(mine, tmp_path):
+    reg = registry(files=(mine,))
+    data = tmp_path / "data"
+    data.write_bytes(pickle.dumps(Carrier(reg.load(reg.stage("mine-by-stem"))("options"), reg.sources())))
+    code = f"import pickle, pathlib\nprint(pickle.loads(pathlib.Path({str(data)!r}).read_bytes())['stage'].options)\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "options"
 

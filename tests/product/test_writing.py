@@ -27,7 +27,7 @@ def make(tmp_path):
     (scene / ".zgroup").write_text("{}")
     (tmp_path / "there.tif").write_text("old")
     (tmp_path / "begun.partial.json").write_text('{"tiles": 4}')
-    (tmp_path / "begun.partial.done").write_text("0 4 0 4.\n0 4 ")
+    (tmp_path / "begun.partial.done").write_text("\n0 4 0 4.\n0 4 ")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "thesis.txt").write_text("years of work")
     begun = tmp_path / "begun.zarr"

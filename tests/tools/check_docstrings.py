@@ -26,9 +26,7 @@ def modules() -> Iterator[str]:
     yield from PACKAGES
     for name in BY_MODULE:
         package = importlib.import_module(name)
-        for info in pkgutil.walk_packages(package.__path__, f"{name}."):
-            if not any(part.startswith("_") for part in info.name.split(".")):
-                yield info.name
+        yield from (info.name for info in pkgutil.iter_modules(package.__path__, f"{name}."))
 
 
 def names() -> Iterator[tuple[str, set[str]]]:

@@ -1,0 +1,111 @@
+"""GeoTIFF: tags of all kinds, scale, nodata, grids, and pictures that are no scenes."""
+
+import numpy as np
+import pytest
+import rasterio
+from hsgeo_sensors.geotiff_writer import write_geotiff
+from rasterio.transform import Affine
+
+from hsgeo.errors import HsgeoWarning, SceneError
+from hsgeo.scene import check_scene, open_scene
+
+UP = Affine(30, 0, 400020, 0, -30, 5800050)
+
+
+@pytest.fixture
+def make(small, tmp_path):
+    def write(name="scene.tif", **how):
+        return write_geotiff(tmp_path / name, small[0], **{"wavelength": small[1], "block": 16, **how})
+
+    return write
+
+
+def check_values(scene, small):
+    check_scene(scene)
+    order = np.argsort(small[1])
+    assert scene.wavelength.values.tolist() == sorted(small[1])
+    assert scene.band.values.tolist() == (order + 1).tolist()
+    assert np.allclose(scene.spectra, small[0][order], atol=1e-7, equal_nan=True)
+
+
+def test_values_grid_and_tags(make, small):
+    scene = open_scene(make(crs=32633, transform=UP, fwhm=np.full(6, 8.5), bbl=[1, 1, 1, 0, 1, 1]))
+    check_values(scene, small)
+    assert scene.rio.crs.to_epsg() == 32633
+    assert scene.rio.transform() == UP
+    assert (scene.x.values[0], scene.y.values[0]) == (400035, 5800035)
+    assert (scene.fwhm == 8.5).all()
+    assert scene.wavelength.values[~scene.good].tolist() == [660]
+
+
+def test_micrometres_and_missing_unit(make, small):
+    check_values(open_scene(make(wavelength=small[1] / 1000, units="Micrometers")), small)
+    check_values(open_scene(make(wavelength=small[1] / 1000, units=None)), small)
+
+
+def test_other_places_for_wavelengths(make, small):
+    path = make(wavelength=None, transform=UP)
+    with rasterio.open(path, "r+") as file:
+        for k, centre in enumerate(small[1]):
+            file.update_tags(k + 1, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=f"{centre / 1000:.3f}", FWHM_UM="0.010")
+    scene = open_scene(path)
+    assert np.allclose(scene.wavelength, np.sort(small[1]))
+    assert np.allclose(scene.fwhm, 10)
+    path = make("names.tif", wavelength=None, transform=UP)
+    with rasterio.open(path, "r+") as file:
+        for k, centre in enumerate(small[1]):
+            file.set_band_description(k + 1, f"band {k + 1} ({centre} Nanometers)")
+    check_values(open_scene(path), small)
+
+
+def test_scale_rule(make, small):
+    silent = make(say_scale=False)
+    with pytest.warns(HsgeoWarning, match="x 10000"):
+        check_values(open_scene(silent), small)
+    check_values(open_scene(silent, options={"scale": 1e-4}), small)
+    check_values(open_scene(make("f.tif", dtype="float32", scale=1.0, say_scale=False)), small)
+
+
+def test_rotated_and_plain_grids(make):
+    turned = UP @ Affine.rotation(20)
+    scene = open_scene(make(crs=32633, transform=turned))
+    assert scene.rio.transform().almost_equals(turned)
+    assert scene.y.values.tolist() == list(range(11))
+    bare = open_scene(make("bare.tif"))
+    check_scene(bare)
+    assert "spatial_ref" not in bare.coords
+    local = open_scene(make("local.tif", transform=UP))  # a transform without a CRS
+    assert local.rio.crs is None
+    assert local.rio.transform() == UP
+
+
+def test_a_picture_is_no_scene(tmp_path):
+    path = tmp_path / "rgb.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=3, height=4, width=5, dtype="uint8", crs=32633, transform=UP, photometric="RGB"
+    ) as file:
+        file.write(np.ones((3, 4, 5), np.uint8))
+    with pytest.raises(SceneError, match=r"3 bands and no wavelengths.*wavelengths="):
+        open_scene(path)
+    scene = open_scene(path, options={"wavelengths": [650, 550, 450], "scale": 1 / 255})
+    assert scene.wavelength.values.tolist() == [450, 550, 650]
+
+
+def test_one_band_without_wavelength(make):
+    path = make(transform=UP)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(3, wavelength="")
+    with pytest.raises(SceneError, match=r"bands \[3\]"):
+        open_scene(path)
+
+
+def test_broken_files(make, tmp_path):
+    path = make()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    with pytest.raises(SceneError, match=r"scene\.tif"):
+        open_scene(path)
+    fake = tmp_path / "fake.tif"
+    fake.write_text("this is no TIFF")
+    with pytest.raises(SceneError, match=r"fake\.tif"):
+        open_scene(fake)

@@ -1,0 +1,70 @@
+"""Our own convention: a round trip changes nothing, in any container."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from hsgeo_sensors.native_writer import write_native
+from hsgeo_sensors.prisma_writer import swath_mask, write_prisma
+
+from hsgeo.errors import ConfigError, SceneError
+from hsgeo.scene import check_scene, open_scene
+
+
+@pytest.fixture(scope="module")
+def scene(cube, prisma, tmp_path_factory):
+    values = cube.copy()
+    values[:, ~swath_mask(*cube.shape[1:], 20.0)] = np.nan
+    path = tmp_path_factory.mktemp("native") / "PRS_L2D_x.he5"
+    write_prisma(path, values, wavelength=prisma.wavelength, fwhm=prisma.fwhm, detector=prisma.detector)
+    return open_scene(path, chunks=None).load()
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.zarr", 2), ("a.zarr", 3), ("a.nc", 2)])
+def test_round_trip(name, form, scene, tmp_path):
+    path = write_native(scene, tmp_path / name, zarr_format=form, chunk=16)
+    again = open_scene(path)
+    check_scene(again)
+    xr.testing.assert_equal(again.compute(), scene)
+    assert again.spectra.dtype == np.float32
+    assert again.quality.dtype == np.uint16
+    assert again.rio.crs == scene.rio.crs
+    assert again.rio.transform() == scene.rio.transform()
+    assert again.sel(wavelength=655.0, method="nearest").wavelength == pytest.approx(650.8, abs=0.01)
+    assert again.attrs["product_id"] == scene.attrs["product_id"]
+
+
+def test_dask_backed_scenes_are_stored_too(scene, tmp_path):
+    path = write_native(scene.chunk({"y": 7, "x": 9}), tmp_path / "b.zarr", chunk=16)
+    assert np.array_equal(open_scene(path).spectra, scene.spectra, equal_nan=True)
+    with pytest.raises(ConfigError, match="exists"):
+        write_native(scene, path)
+    with pytest.raises(ConfigError, match="suffix"):
+        write_native(scene, tmp_path / "b.mat")
+
+
+def test_a_product_is_no_scene(tmp_path):
+    xr.Dataset({"abundance": (("endmember", "y", "x"), np.zeros((2, 3, 4), "f4"))}).to_zarr(
+        tmp_path / "p.zarr", zarr_format=2
+    )
+    with pytest.raises(SceneError, match="a product, not a scene"):
+        open_scene(tmp_path / "p.zarr")
+
+
+def test_a_foreign_store_is_named(tmp_path):
+    xr.Dataset({"temperature": (("t", "y", "x"), np.zeros((2, 3, 4), "f4"))}).to_zarr(
+        tmp_path / "t.zarr", zarr_format=2
+    )
+    with pytest.raises(SceneError, match=r"temperature.*standardize"):
+        open_scene(tmp_path / "t.zarr")
+    bare = xr.Dataset({"spectra": (("band", "y", "x"), np.zeros((2, 3, 4), "f4"))})
+    bare.to_netcdf(tmp_path / "bare.nc", engine="h5netcdf")
+    with pytest.raises(SceneError, match=r"no wavelength"):
+        open_scene(tmp_path / "bare.nc")
+
+
+def test_truncated_netcdf(scene, tmp_path):
+    path = write_native(scene, tmp_path / "a.nc")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SceneError, match=r"a\.nc"):
+        open_scene(path, reader="native")
