@@ -205,6 +205,7 @@ def unmix(
         If the scene, the recipe, an option, the endmembers or the state cannot be used.
     """
     from hsgeo.plugin.registry import registry
+    from hsgeo.product.placement import find_placement
     from hsgeo.run.plan import make_plan
     from hsgeo.run.product import plan_tile, product_of
 
@@ -232,7 +233,7 @@ def unmix(
         )
     if isinstance(state, (str, Path)):
         state = open_state(state)
-    if scene.rio.crs is None:
+    if find_placement(scene).crs is None:
         notice("the scene has no CRS, so the product will have none")
     plan = make_plan(scene, state, registry(), seed=seed, on_tile_error=on_tile_error)
     side = plan_tile(plan, scene, client) if tile == "auto" else int(tile)

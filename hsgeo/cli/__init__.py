@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
 import click
 
 from hsgeo._version import __version__
-from hsgeo.errors import HsgeoError
+from hsgeo.errors import HsgeoError, HsgeoWarning
 
 __all__ = ["cli", "main"]
 
@@ -59,6 +60,16 @@ def cli() -> None:
     """
 
 
+def _as_note(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+) -> None:
+    """Print what hsgeo warns of as a note; other libraries' warnings speak of code, not to the user."""
+    from hsgeo.cli.progress import notice
+
+    if issubclass(category, HsgeoWarning):
+        notice(str(message).rstrip("."))
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line; translate errors to exit codes, once.
 
@@ -69,6 +80,7 @@ def main(args: list[str] | None = None) -> None:
     args : list of str, optional
         Arguments; None: those of the process.
     """
+    warnings.showwarning = _as_note
     verbose = "-v" in (sys.argv[1:] if args is None else args)
     try:
         code: Any = cli.main(args=args, prog_name="hsgeo", standalone_mode=False)

@@ -11,7 +11,7 @@ __all__ = ["FWHM_PER_SPACING", "filled_fwhm", "resample", "response_matrix"]
 FWHM_PER_SPACING = 1.1  # imaging spectrometers' FWHM is 1.0 to 1.2 band spacings (EnMAP, PRISMA, EMIT, AVIRIS)
 _SIGMA = 1 / (2 * np.sqrt(2 * np.log(2)))  # standard deviation of a Gaussian of FWHM 1
 _COVERED = 0.9  # share of a band's response that the spectrum must cover
-_GAP = 3.0  # samples further apart than this many of their FWHM have nothing between them
+_GAP = 3.0  # samples further apart than this many of their FWHM (or usual spacings) have nothing between them
 _POINT = 1e-3  # responses narrower than this many sample spacings are points
 
 
@@ -50,7 +50,7 @@ def response_matrix(
     A band sees the spectrum through a Gaussian of its FWHM. What is given was already seen through Gaussians of
     ``fwhm``, so the Gaussian left to apply has ``sqrt(to_fwhm^2 - fwhm^2)`` (none, that is linear interpolation, where
     the bands are no wider than the samples): the same bands give the same spectrum back. Between samples the spectrum
-    is linear and the integral is exact (error functions); across a gap (samples more than three FWHM apart) it is
+    is linear and the integral is exact (error functions); across a gap (samples more than three FWHM and three spacings apart) it is
     unknown. Nothing is extrapolated: a band whose response is covered by less than 90 % is NaN.
 
     Parameters
@@ -82,7 +82,8 @@ def response_matrix(
     share /= share.sum(axis=1, keepdims=True)
     w = share @ width
     matrix = np.full((len(to_wavelength), len(x)), np.nan)
-    solid = np.diff(x) <= _GAP * np.maximum(w[1:], w[:-1])
+    reach = np.maximum(w, filled_fwhm(x, None))  # point samples are no gaps: their spacing counts
+    solid = np.diff(x) <= _GAP * np.maximum(reach[1:], reach[:-1])
     for band, (centre, fwhm_to) in enumerate(zip(to_wavelength, to_width, strict=True)):
         seen = float(np.interp(centre, x, w))
         sigma = _SIGMA * np.sqrt(max(fwhm_to**2 - seen**2, 0.0))

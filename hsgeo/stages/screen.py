@@ -19,6 +19,7 @@ FLAT = 0.20  # spread over the mean, 450-900 nm; clouds 0.02-0.1, plants, soils 
 SNOW_DROP = 0.4  # reflectance at 1600 nm over that at 850 nm: snow below 0.2, clouds 0.5-1
 FEATURE = 0.10  # depth of an absorption at 2150-2400 nm: carbonates, clays and gypsum have one, clouds do not
 CLOUD_MOST = 0.5  # cloud-like pixels beyond this share are the scene: salt, sand, snow seen without SWIR
+CLOUD_MOST_VNIR = 0.3  # the same for sensors without SWIR, to whom snow, salt and carbonates look like clouds
 CLOUD_FEWEST = 5  # cloud-like pixels that make a cloud whose thin parts are worth looking for
 GLINT_SHARE = 1e-3  # bright flat pixels rarer than this are glints on water or metal, no cloud
 THIN = 0.05  # cloud share from which a pixel bends an endmember by more than noise does
@@ -43,7 +44,8 @@ def screen(
     900 nm, without the ice bands of snow or the absorptions of bright minerals) and, where there are such, the thin
     cloud over known ground (a clear pixel plus some of that cloud); lone bright flat ones, called glint; corrupt
     ones (far from the scene's subspace, and unlike any other pixel there: a rare material has company). Where more
-    than half of the scene is cloud-like, that is what the scene is, and it stays (``cloud_kept``). Radiance has no
+    than half of the scene is cloud-like (30 % for sensors without SWIR, to whom snow and salt look like clouds), that is
+    what the scene is, and it stays (``cloud_kept``). Radiance has no
     absolute scale, so that clouds are told by their brightness relative to the scene's median.
 
     Parameters
@@ -83,7 +85,7 @@ def screen(
     leave_out(_saturated(Y, keep, quantity, saturation), "saturated")
     cloud = _cloud_like(Y, wavelength, quantity, keep) & keep
     share = cloud.sum() / keep.sum()
-    if share > CLOUD_MOST:
+    if share > (CLOUD_MOST if (wavelength > 1550).any() else CLOUD_MOST_VNIR):
         report["cloud_kept"] = int(cloud.sum())
     elif cloud.sum() < max(CLOUD_FEWEST, GLINT_SHARE * keep.sum()):
         leave_out(cloud, "glint")

@@ -173,6 +173,11 @@ class CogSink:
         """Name the finished regions, in order."""
         return [(slice(r0, r1), slice(c0, c1)) for r0, r1, c0, c1 in sorted(set(self._finished()))]
 
+    def discard(self) -> None:
+        """Remove the unfinished files."""
+        with self._lock:
+            _discard(self._paths)
+
     def finish(self) -> None:
         """Turn the plain GeoTIFFs into COGs, compare each with what was written, and give them their names.
 

@@ -169,6 +169,12 @@ class ZarrSink:
         os.rename(self.path / MARKS, gone)  # at once, so that no half-removed folder is left in the store
         shutil.rmtree(gone, ignore_errors=True)
 
+    def discard(self) -> None:
+        """Remove the store."""
+        gone = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.gone")
+        os.rename(self.path, gone)  # at once, as in finish
+        shutil.rmtree(gone, ignore_errors=True)
+
     def _finished(self) -> Iterable[Bounds]:
         for mark in self._marks.iterdir():
             r0, r1, c0, c1 = (int(part) for part in mark.name.split("-"))

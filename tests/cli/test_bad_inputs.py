@@ -156,7 +156,7 @@ def unknown_reader(tmp):
     return unmix(tmp, "--reader", "hidden")
 
 
-@case("two readers")
+@case("equally")
 def readers_tied(tmp):
     plugin = """
         from hsgeo.plugin import ReaderRecord, hookimpl

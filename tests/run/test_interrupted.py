@@ -12,6 +12,7 @@ import pytest
 
 import hsgeo
 from hsgeo.cli import main
+from hsgeo.plugin.registry import reset
 from tests.scenes import make_scene, save
 
 SLOW = """
@@ -56,7 +57,8 @@ def folder(tmp_path):
     save(make_scene(128, 128), tmp_path / "scene.zarr")
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path
+    yield tmp_path
+    reset()  # each test has a plugin file of its own
 
 
 def arguments(folder, out, *more):

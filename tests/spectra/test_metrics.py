@@ -30,7 +30,7 @@ def test_matching_is_one_to_one():
     truth = np.array([[1.0, 1.0], [0.0, 0.12]])
     found = metrics.match(E, truth)
     assert found.order.tolist() == [0, 1]
-    shuffled = metrics.match(np.c_[E[:, ::-1], [5.0, -1.0]], truth)
+    shuffled = metrics.match(np.c_[E[:, ::-1], [5.0, -3.0]], truth)
     assert shuffled.order.tolist() == [1, 0]
     A = np.random.default_rng(0).dirichlet(np.ones(4), 50)
     order = np.array([2, 0, 3, 1])

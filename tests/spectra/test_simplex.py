@@ -1,13 +1,14 @@
 """The projection is the nearest point of the simplex."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsgeo.spectra.simplex import project_simplex
 from hsgeo.spectra.solvers import fcls
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6), st.integers(1, 9))
 def test_it_is_fcls_with_unit_endmembers(seed, count):
     X = np.random.default_rng(seed).normal(0, 2, (10, count)).astype(np.float32)

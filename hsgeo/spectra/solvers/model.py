@@ -15,7 +15,7 @@ Constraint = Literal["fcls", "nnls", "ucls"]
 
 LARGEST_COUNT = 64  # a passive set is the bits of one 64-bit word
 _TABLE_COUNT = 10  # up to here all 2**P factors are made beforehand (P = 10: 0.8 MB, within a core's cache)
-_RIDGE = 1e-12  # relative to the mean diagonal: far above rounding (1e-16), far below any data (float32: 1e-7)
+_RIDGE = 1e-10  # relative to the mean diagonal: far above rounding (1e-16), so that twins share evenly, far below data
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ def solve_block(Y: np.ndarray, model: MixingModel) -> tuple[np.ndarray, np.ndarr
     """Solve a block of pixels; every pixel's bits are the same wherever it stands and whatever stands beside it.
 
     Active sets are exact: the Karush-Kuhn-Tucker conditions hold to rounding. Where the minimiser is not
-    unique (collinear endmembers, more endmembers than bands) a relative ridge of 1e-12 picks the one of
+    unique (collinear endmembers, more endmembers than bands) a relative ridge of 1e-10 picks the one of
     (nearly) smallest norm, so that duplicates share their abundance.
 
     Parameters
