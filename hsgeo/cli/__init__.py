@@ -80,6 +80,7 @@ def main(args: list[str] | None = None) -> None:
     args : list of str, optional
         Arguments; None: those of the process.
     """
+    warnings.simplefilter("always", HsgeoWarning)
     warnings.showwarning = _as_note
     verbose = "-v" in (sys.argv[1:] if args is None else args)
     try:

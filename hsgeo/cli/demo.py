@@ -196,9 +196,23 @@ def _tell(score: dict[str, Any], out: Path) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    program = _program()
     console.print(
-        f"\nLook at [bold]{out / 'demo.png'}[/bold]; open [bold]{out / 'abund.tif'}[/bold] in QGIS, or\n"
-        f"  python -c \"import xarray; print(xarray.open_zarr('{out / 'abund.zarr'}'))\"\n"
-        f"Next: hsgeo info {out / 'scene.he5'}; hsgeo unmix --help",
+        f"\nLook at [bold]{out / 'demo.png'}[/bold]; open [bold]{out / 'abund.tif'}[/bold] in QGIS, "
+        f"or in Python: hsgeo.open_product('{out / 'abund.zarr'}')\n"
+        f"Next: {program} info {out / 'scene.he5'}; {program} unmix --help",
         highlight=False,
+        soft_wrap=True,
     )
+
+
+def _program() -> str:
+    """Return how this command line is called from here: ``hsgeo``, or its path where it is not on PATH."""
+    import os
+    import shutil
+    import sys
+
+    called = Path(sys.argv[0])
+    if called.name != "hsgeo" or shutil.which("hsgeo") == str(called.absolute()):
+        return "hsgeo"
+    return os.path.relpath(called)

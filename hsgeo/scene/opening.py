@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from hsgeo.errors import HsgeoError, PluginError, SceneError
+from hsgeo.errors import HsgeoError, HsgeoWarning, PluginError, SceneError
 from hsgeo.plugin.protocols import Reader
 from hsgeo.plugin.records import ReaderRecord
 
@@ -62,7 +62,7 @@ def open_scene(
     name, opener = find_reader(path, reader=reader)
     try:
         scene = opener.open(path, options=options, chunks=None)
-    except (HsgeoError, MemoryError):
+    except (HsgeoError, HsgeoWarning, MemoryError):
         raise
     except Exception as error:  # whatever h5py, rasterio, zarr or a stranger's reader raises: one kind of message
         said = " ".join(str(error).split()) or "no message"

@@ -147,7 +147,11 @@ def build(
 
 
 def choose(
-    library: xr.Dataset, *, select: Sequence[str] = (), drop: Sequence[str] = (), rename: Mapping[str, str] | None = None
+    library: xr.Dataset,
+    *,
+    select: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
     """Keep, leave out and rename spectra, by their names.
 

@@ -97,9 +97,7 @@ def screen(
     return keep, report
 
 
-def _saturated(
-    Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float | np.ndarray | None
-) -> np.ndarray:
+def _saturated(Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float | np.ndarray | None) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         mask = np.zeros(Y.shape[1], bool)
         if saturation is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import ApplyContext, ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec

@@ -8,15 +8,17 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
+from hsgeo.spectra.metrics import match
 from hsgeo.spectra.noise import noise_floor, noise_std
 from hsgeo.spectra.solvers import mixing_model, solve_block
 from hsgeo.spectra.subspace import principal_subspace
 from hsgeo_classical.config import ArchetypesOptions
 from hsgeo_classical.count import count_endmembers
+from hsgeo_classical.entropic import Archetypes as Found
 from hsgeo_classical.entropic import entropic_archetypes
 from hsgeo_classical.purest import affine_coordinates, largest_simplex
 from hsgeo_classical.sample import Pixels, keyed_normal, keyed_order, pixels_of, state_of
-from hsgeo_classical.vertices import lengths, refine_corners, refine_directions
+from hsgeo_classical.vertices import Vertices, gather, lengths, refine_corners, refine_directions
 
 __all__ = ["Archetypes", "extract_archetypes"]
 
@@ -32,6 +34,8 @@ _COMPANY, _COMPANY_SHARE = 5, 1e-3  # as many neighbours, or as large a share, m
 _COMPANY_REACH = 1.5  # noise norms: two pixels of one material are 1.4 apart on average
 _ROUNDING = 1e-12  # noise variance below float32's rounding of the data cannot be asked for
 _FIT_SLACK = 1.05  # restarts within 5 % of the best fit are alike in fit; the least correlated one is taken
+_KIN = 0.15  # radians; restarts whose endmembers all lie this close are the same solution
+_ALIKE = 0.01  # difference in largest cosine that sets two restarts apart
 _MARGIN = 2  # dimensions kept beyond the count: room for variability, little for noise
 
 
@@ -117,8 +121,9 @@ def extract_archetypes(
        is linear with pure pixels, and the best of those is the answer.
     3. Else real materials vary, and shade them: archetypes of the directions from many starts
        (`entropic_archetypes`; blind to brightness, so shade makes no endmember). Of those within 5 % of the best
-       fit the least alike win (on real scenes their correlation tells good from bad, the residual does not); they
-       are moved to robust vertices (`refine_directions`) and get their lengths by the scale rule (`lengths`).
+       fit the least alike win (on real scenes their correlation tells good from bad, the residual does not). They
+       are moved to robust vertices (`refine_directions`), averaged with the restarts that found nearly the same,
+       and get their lengths by the scale rule (`lengths`).
 
     Parameters
     ----------
@@ -170,9 +175,7 @@ def extract_archetypes(
     start = np.stack([0.1 * keyed_normal(key[core], seed + 1 + r, count).T for r in range(restarts)])
     step = 2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts) if restarts > 1 else np.ones(1)
     found = entropic_archetypes(X[:, core] / length, start, step)
-    good = np.flatnonzero(found.fit <= _FIT_SLACK * found.fit.min())
-    best = found.E[good[found.correlation[good].argmin()]].astype(np.float64)
-    vertices = refine_directions(X, best, noise)
+    vertices = _consensus(X, found, noise)
     E = basis @ (vertices.E * lengths(X, vertices, quantile))
     return Extraction(_scaled(E, scale), "archetypes", noise)
 
@@ -209,6 +212,26 @@ def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) 
         distance = squares - 2 * (P.T @ others) + np.einsum("dn,dn->n", P, P)[:, None]
         mask[start : start + 256] = (distance <= reach).sum(axis=1) >= least
     return mask
+
+
+def _consensus(X: np.ndarray, found: Found, noise: float) -> Vertices:
+    """Refine the restarts alike in fit, take the one with the least similar archetypes, and average its kin.
+
+    The average, weighted by how close a restart is to the chosen one in fit and similarity, moves smoothly with the
+    sample; the choice of one restart does not.
+    """
+    ratio = found.fit / found.fit.min()
+    good = np.flatnonzero(ratio <= _FIT_SLACK)
+    good = good[np.argsort(found.correlation[good], kind="stable")]
+    refined = [refine_directions(X, found.E[r].astype(np.float64), noise) for r in good]
+    chosen = refined[0].E
+    total = np.zeros_like(chosen)
+    for r, other in zip(good, refined, strict=True):
+        paired = match(other.E, chosen)
+        if paired.cost.max() <= _KIN:
+            excess = (found.correlation[r] - found.correlation[good[0]]) / _ALIKE + (ratio[r] - 1) / (_FIT_SLACK - 1)
+            total += np.exp(-excess) * (1 - (paired.cost.max() / _KIN) ** 2) * other.E[:, paired.order]
+    return gather(X, total / np.linalg.norm(total, axis=0), noise)
 
 
 def _largest_simplexes(

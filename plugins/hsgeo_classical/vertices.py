@@ -8,7 +8,7 @@ import numpy as np
 
 from hsgeo.spectra.solvers import mixing_model, solve_block
 
-__all__ = ["Vertices", "lengths", "refine_corners", "refine_directions"]
+__all__ = ["Vertices", "gather", "lengths", "refine_corners", "refine_directions"]
 
 _SHIFTS = 10  # the mean moves by less than a tenth of its error after five
 _PURE = 0.9  # share from which a pixel tells its material's length
@@ -58,17 +58,14 @@ def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     Vertices
         The directions moved.
     """
-    dimension, pixels = X.shape
-    norm = np.maximum(np.linalg.norm(X, axis=0), _TINY)
-    D = X / norm
-    # 1e-6: a scene without noise has clusters too, of the width of float32's rounding
-    allowed = np.clip(_REACH * noise * np.sqrt(max(dimension - 1, 1)) / norm, 1e-6, _WIDEST)
+    pixels = X.shape[1]
+    D, allowed = _directions(X, noise)
     fewest = _fewest(pixels, E.shape[1])
-    out, clusters = np.empty(E.shape), []
+    out = np.empty(E.shape)
     for p in range(E.shape[1]):
         e = E[:, p] / np.linalg.norm(E[:, p])
         for _ in range(_SHIFTS):
-            relative = np.sqrt(np.maximum(2 - 2 * (e @ D), 0)) / allowed
+            relative = _distance(e, D) / allowed
             reach = max(float(np.partition(relative, fewest - 1)[fewest - 1]), 1.0)
             mean = X[:, relative <= reach].mean(axis=1)  # bright pixels count more: their direction is better known
             moved = mean / max(float(np.linalg.norm(mean)), _TINY)
@@ -77,8 +74,41 @@ def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
             if step < 1e-7:
                 break
         out[:, p] = e
-        clusters.append(np.flatnonzero(relative <= 1))
-    return Vertices(out, tuple(clusters), fewest)
+    return gather(X, out, noise)
+
+
+def gather(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
+    """Find the pixels that noise cannot tell from each direction.
+
+    Parameters
+    ----------
+    X : numpy.ndarray
+        Pixels ``(dimension, pixels)``.
+    E : numpy.ndarray
+        Unit directions ``(dimension, endmembers)``.
+    noise : float
+        Noise of one coordinate.
+
+    Returns
+    -------
+    Vertices
+        The directions and their clusters.
+    """
+    D, allowed = _directions(X, noise)
+    clusters = tuple(np.flatnonzero(_distance(e, D) <= allowed) for e in E.T)
+    return Vertices(E, clusters, _fewest(X.shape[1], E.shape[1]))
+
+
+def _directions(X: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of pixels, and how far noise may turn each."""
+    norm = np.maximum(np.linalg.norm(X, axis=0), _TINY)
+    # 1e-6: a scene without noise has clusters too, of the width of float32's rounding
+    allowed = np.clip(_REACH * noise * np.sqrt(max(X.shape[0] - 1, 1)) / norm, 1e-6, _WIDEST)
+    return X / norm, allowed
+
+
+def _distance(e: np.ndarray, D: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(2 - 2 * (e @ D), 0))
 
 
 def refine_corners(X: np.ndarray, C: np.ndarray, noise: float) -> np.ndarray:

@@ -59,7 +59,9 @@ def test_csv_layouts(tmp_path, text):
     path.write_text(text, encoding="utf-8")
     library = read_library(path)
     assert library["name"].values.tolist() == ["soil", "water"]
-    on_sensor = resample_library(library, np.array([500.0, 600.0]), np.full(2, np.nanmin([*library["fwhm"].values, 10.0])))
+    on_sensor = resample_library(
+        library, np.array([500.0, 600.0]), np.full(2, np.nanmin([*library["fwhm"].values, 10.0]))
+    )
     np.testing.assert_allclose(on_sensor["spectra"].values, [[0.2, 0.3], [0.05, 0.04]], rtol=1e-6)
 
 

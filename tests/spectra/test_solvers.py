@@ -73,6 +73,7 @@ def test_optimality_and_constraints(count):
         ("duplicates", np.repeat(problem(4, count=3)[1], 2, axis=1)),
         ("collinear", np.c_[problem(4, count=3)[1], problem(4, count=3)[1] @ [[0.5], [0.5], [0.0]]]),
         ("more endmembers than bands", problem(4, bands=30, count=40)[1]),
+        ("all the same", np.repeat(problem(4, count=1)[1], 3, axis=1) * [1, 1 + 1e-16, 1 - 1e-16]),
         ("shade", np.c_[problem(4, count=3)[1], np.zeros(30)]),
     ],
 )

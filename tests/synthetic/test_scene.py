@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hsgeo.errors import ConfigError
+from hsgeo.scene import check_scene
 from hsgeo.synthetic import SceneModel, synthetic_scene
 
 WAVELENGTH = np.arange(420.0, 2400, 60)
@@ -28,6 +29,7 @@ def test_noise_has_the_stated_level():
 
 def test_the_scene_keeps_the_convention():
     s = small(swath_angle=10)
+    check_scene(s.scene)
     spectra = s.scene["spectra"]
     assert spectra.dims == ("band", "y", "x")
     assert spectra.dtype == np.float32

@@ -28,7 +28,7 @@ def factor_table(H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return factors, keys
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _factor(H, mask, L):  # type: ignore[no-untyped-def]
     # Cholesky factor of H on the set, rows packed to the front, diagonal stored inverted
     count = H.shape[0]
@@ -55,14 +55,14 @@ def _factor(H, mask, L):  # type: ignore[no-untyped-def]
         n += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill(H, factors, keys):  # type: ignore[no-untyped-def]
     for s in range(1, factors.shape[0]):
         _factor(H, np.uint64(s), factors[s])
         keys[s] = np.uint64(s)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _substitute(L, n, x):  # type: ignore[no-untyped-def]
     # x <- (L L^T)^-1 x, in place
     for i in range(n):
@@ -77,7 +77,7 @@ def _substitute(L, n, x):  # type: ignore[no-untyped-def]
         x[i] = s * L[i, i]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _on_set(H, f, mask, kind, factors, keys, index, x, z):  # type: ignore[no-untyped-def]
     # minimiser on a passive set, packed in x; returns its size and the multiplier of the sum
     slot = mask % np.uint64(keys.size)
@@ -107,7 +107,7 @@ def _on_set(H, f, mask, kind, factors, keys, index, x, z):  # type: ignore[no-un
     return n, multiplier
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _gradient(H, f, i, n, index, x, multiplier):  # type: ignore[no-untyped-def]
     # derivative of the Lagrangian for an endmember outside the set: negative means it wants in
     w = multiplier - f[i]
@@ -116,7 +116,7 @@ def _gradient(H, f, i, n, index, x, multiplier):  # type: ignore[no-untyped-def]
     return w
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _solve_pixel(H, f, kind, factors, keys, a, index, x, z):  # type: ignore[no-untyped-def]
     # min a^T H a / 2 - f^T a;  kind 0: free, 1: a >= 0, 2: a >= 0 and sum(a) = 1
     count = H.shape[0]
@@ -159,7 +159,7 @@ def _solve_pixel(H, f, kind, factors, keys, a, index, x, z):  # type: ignore[no-
         a[index[k]] = x[k]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _primal(H, f, kind, factors, keys, a, index, x, z, tolerance):  # type: ignore[no-untyped-def]
     # Lawson and Hanson's method: the objective falls at every step, so it ends
     count = H.shape[0]
@@ -209,7 +209,7 @@ def _primal(H, f, kind, factors, keys, a, index, x, z, tolerance):  # type: igno
                 break
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _partial(y, D, offset, border, ridge, kind, H, f):  # type: ignore[no-untyped-def]
     # Gram matrix and right side over the valid bands of one pixel; returns how many there are
     bands, count = D.shape
@@ -232,7 +232,7 @@ def _partial(y, D, offset, border, ridge, kind, H, f):  # type: ignore[no-untype
     return valid
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def solve(Y, E, D, offset, scale, border, ridge, H, factors, keys, kind):  # type: ignore[no-untyped-def]
     """Solve ``Y (bands, pixels)``; see `hsgeo.spectra.solvers.model.solve_block`."""
     bands, pixels = Y.shape

@@ -16,6 +16,7 @@ Constraint = Literal["fcls", "nnls", "ucls"]
 LARGEST_COUNT = 64  # a passive set is the bits of one 64-bit word
 _TABLE_COUNT = 10  # up to here all 2**P factors are made beforehand (P = 10: 0.8 MB, within a core's cache)
 _RIDGE = 1e-10  # relative to the mean diagonal: far above rounding (1e-16), so that twins share evenly, far below data
+_SAME = 1e-20  # relative spread of endmembers that differ by rounding alone (float64 squared: 1e-32, float32: 1e-14)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,9 @@ def mixing_model(E: np.ndarray, constraint: Constraint = "fcls") -> MixingModel:
         offset, scale = E.mean(axis=1), np.ones(count)
         D = E - offset[:, None]
         spread = float((D * D).sum()) / count
-        border = spread if spread > 0 else 1.0
+        if spread <= _SAME * float((E * E).sum()) / count:  # one endmember, or the same one again: equal shares
+            D, spread = np.zeros_like(E), 1.0
+        border = spread
     else:
         offset, scale = np.zeros(bands), np.sqrt((E * E).sum(axis=0))
         scale = np.where(scale > 0, scale, 1.0)

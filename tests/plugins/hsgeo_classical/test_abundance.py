@@ -14,7 +14,9 @@ from hsgeo.spectra import solvers
 LAYOUT = Layout(2, 3, (500.0, 600.0, 700.0, 800.0), (10.0,) * 4, endmembers=("a", "b"))
 
 
-@pytest.mark.parametrize(("stage", "name", "total"), [(Fcls, "fcls", "one"), (Nnls, "nnls", "free"), (Ucls, "ucls", "free")])
+@pytest.mark.parametrize(
+    ("stage", "name", "total"), [(Fcls, "fcls", "one"), (Nnls, "nnls", "free"), (Ucls, "ucls", "free")]
+)
 def test_blocks_are_solved_as_declared(stage, name, total, ctx):
     made = stage(None)
     rng = np.random.default_rng(0)
