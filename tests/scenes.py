@@ -15,7 +15,7 @@ def endmembers(count: int = 3, wavelength: np.ndarray = WAVELENGTH) -> np.ndarra
         0.05 + 0.45 / (1 + np.exp(-(wavelength - 720) / 15)) * np.exp(-1.2 * x),
         0.10 + 0.35 * x**0.7,
         0.09 * np.exp(-5 * x) + 0.005,
-        0.30 + 0.10 * np.sin(5 * x),
+        0.16 + 0.05 * np.sin(5 * x),  # not bright: bright and flat is what the screen takes for cloud
         0.15 + 0.25 * np.exp(-(((wavelength - 1650) / 250) ** 2)),
     ]
     return np.array(shapes[:count])

@@ -150,6 +150,7 @@ def fit(
         chosen,
         registry(),
         library=library,
+        say_dropped=recipe is not None or stages is not None,  # nobody asked for the default's own
         notice=notice,
         progress=lambda step, fraction: progress(step, round(100 * fraction), 100),
     )

@@ -149,6 +149,7 @@ def fit_chain(
     registry: Registry,
     *,
     library: xr.Dataset | None = None,
+    say_dropped: bool = True,
     notice: Callable[[str], None] = lambda text: None,
     progress: Callable[[str, float], None] = lambda step, fraction: None,
 ) -> State:
@@ -164,6 +165,8 @@ def fit_chain(
         Where the stages are.
     library : xarray.Dataset, optional
         Given endmembers, ``spectra (spectrum, band)``.
+    say_dropped : bool
+        Whether stages that given endmembers make superfluous are worth a notice.
     notice : callable
         Told what the user should know.
     progress : callable
@@ -182,7 +185,7 @@ def fit_chain(
     given = {"spectra": "tile"}
     if library is not None:
         steps, dropped = drop_endmember_steps(steps)
-        if dropped:
+        if dropped and say_dropped:
             notice(f"endmembers were given: {', '.join(dropped)} left out")
         reads_library = any(var.name == "library" for step in steps for var in step.record.reads)
         given["library" if reads_library else "endmembers"] = "scene"

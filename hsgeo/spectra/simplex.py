@@ -38,7 +38,7 @@ def project_simplex(X: np.ndarray, *, axis: int = -1) -> np.ndarray:
     count = V.shape[-1]
     if not count:
         raise ConfigError(f"an array of shape {X.shape} to project along axis {axis}", "at least one entry")
-    bad = ~np.isfinite(V).all(axis=-1)
+    bad = np.asarray(~np.isfinite(V).all(axis=-1))
     V = np.where(bad[..., None], 0.0, V)
     V = V - V.max(axis=-1, keepdims=True)  # a shift changes nothing, and keeps large entries from cancelling
     ordered = -np.sort(-V, axis=-1)

@@ -101,9 +101,11 @@ def _saturated(Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float
     with np.errstate(invalid="ignore"):
         mask = np.zeros(Y.shape[1], bool)
         if saturation is not None:
-            mask |= (Y >= np.broadcast_to(np.asarray(saturation, np.float32), (Y.shape[0],))[:, None]).any(axis=0)
+            level = np.broadcast_to(np.asarray(saturation, np.float32), (Y.shape[0],))
+            mask |= (Y >= level[:, None]).any(axis=0)
         if quantity == "reflectance":
-            mask |= ((Y < PHYSICAL[0]) | (Y > PHYSICAL[1])).any(axis=0)
+            lowest, highest = PHYSICAL
+            mask |= ((Y < lowest) | (Y > highest)).any(axis=0)
         free = keep & ~mask
         if not free.any():
             return mask
@@ -158,17 +160,17 @@ def _cloud_like(Y: np.ndarray, wavelength: np.ndarray, quantity: str, keep: np.n
 def _feature_depth(Y: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
     """Depth of the deepest absorption at 2150-2400 nm below the line between its shoulders."""
     left, right = _mean(Y, wavelength, 2080, 2130), _mean(Y, wavelength, 2250, 2290)
-    depth = np.zeros(Y.shape[1])
+    depth: np.ndarray = np.zeros(Y.shape[1])
     if left is None or right is None:
         return depth
     line = (left + right) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         for low in range(2190, 2230, 10):  # Al-OH; then carbonate and Mg-OH against its left shoulder alone
             inside = _mean(Y, wavelength, low, low + 10)
-            depth = depth if inside is None else np.fmax(depth, 1 - inside / line)
+            depth = depth if inside is None else np.asarray(np.fmax(depth, 1 - inside / line))
         for low in range(2300, 2360, 10):
             inside = _mean(Y, wavelength, low, low + 10)
-            depth = depth if inside is None else np.fmax(depth, 1 - inside / right)
+            depth = depth if inside is None else np.asarray(np.fmax(depth, 1 - inside / right))
     return depth
 
 

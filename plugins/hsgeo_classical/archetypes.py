@@ -35,7 +35,7 @@ _COMPANY_REACH = 1.5  # noise norms: two pixels of one material are 1.4 apart on
 _ROUNDING = 1e-12  # noise variance below float32's rounding of the data cannot be asked for
 _FIT_SLACK = 1.05  # restarts within 5 % of the best fit are alike in fit; the least correlated one is taken
 _KIN = 0.15  # radians; restarts whose endmembers all lie this close are the same solution
-_ALIKE = 0.01  # difference in largest cosine that sets two restarts apart
+_ALIKE = 0.05  # difference in largest correlation that sets two restarts apart
 _MARGIN = 2  # dimensions kept beyond the count: room for variability, little for noise
 
 
@@ -175,7 +175,7 @@ def extract_archetypes(
     start = np.stack([0.1 * keyed_normal(key[core], seed + 1 + r, count).T for r in range(restarts)])
     step = 2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts) if restarts > 1 else np.ones(1)
     found = entropic_archetypes(X[:, core] / length, start, step)
-    vertices = _consensus(X, found, noise)
+    vertices = _consensus(X, basis, found, noise)
     E = basis @ (vertices.E * lengths(X, vertices, quantile))
     return Extraction(_scaled(E, scale), "archetypes", noise)
 
@@ -214,7 +214,7 @@ def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) 
     return mask
 
 
-def _consensus(X: np.ndarray, found: Found, noise: float) -> Vertices:
+def _consensus(X: np.ndarray, basis: np.ndarray, found: Found, noise: float) -> Vertices:
     """Refine the restarts alike in fit, take the one with the least similar archetypes, and average its kin.
 
     The average, weighted by how close a restart is to the chosen one in fit and similarity, moves smoothly with the
@@ -222,16 +222,28 @@ def _consensus(X: np.ndarray, found: Found, noise: float) -> Vertices:
     """
     ratio = found.fit / found.fit.min()
     good = np.flatnonzero(ratio <= _FIT_SLACK)
-    good = good[np.argsort(found.correlation[good], kind="stable")]
+    alike = np.array([_largest_correlation(basis @ found.E[r].astype(np.float64)) for r in good])
+    order = np.argsort(alike, kind="stable")
+    good, alike = good[order], alike[order]
     refined = [refine_directions(X, found.E[r].astype(np.float64), noise) for r in good]
     chosen = refined[0].E
     total = np.zeros_like(chosen)
-    for r, other in zip(good, refined, strict=True):
+    for r, similar, other in zip(good, alike, refined, strict=True):
         paired = match(other.E, chosen)
         if paired.cost.max() <= _KIN:
-            excess = (found.correlation[r] - found.correlation[good[0]]) / _ALIKE + (ratio[r] - 1) / (_FIT_SLACK - 1)
+            excess = (similar - alike[0]) / _ALIKE + (ratio[r] - 1) / (_FIT_SLACK - 1)
             total += np.exp(-excess) * (1 - (paired.cost.max() / _KIN) ** 2) * other.E[:, paired.order]
     return gather(X, total / np.linalg.norm(total, axis=0), noise)
+
+
+def _largest_correlation(E: np.ndarray) -> float:
+    """Largest correlation over the bands between two spectra; a flat one correlates with none."""
+    centred = E - E.mean(axis=0)
+    norm = np.linalg.norm(centred, axis=0)
+    unit = centred / np.where(norm > 0, norm, 1.0)
+    correlation = unit.T @ unit
+    np.fill_diagonal(correlation, -1)
+    return float(correlation.max())
 
 
 def _largest_simplexes(

@@ -22,13 +22,10 @@ class Archetypes(NamedTuple):
         ``(restarts, dimension, endmembers)`` float32.
     fit : numpy.ndarray
         ``(restarts,)`` mean absolute residual.
-    correlation : numpy.ndarray
-        ``(restarts,)`` largest cosine between two archetypes of a restart.
     """
 
     E: np.ndarray
     fit: np.ndarray
-    correlation: np.ndarray
 
 
 def entropic_archetypes(X: np.ndarray, start: np.ndarray, step: np.ndarray) -> Archetypes:
@@ -50,7 +47,7 @@ def entropic_archetypes(X: np.ndarray, start: np.ndarray, step: np.ndarray) -> A
     Returns
     -------
     Archetypes
-        Every restart's archetypes and how good they are.
+        Every restart's archetypes and how well they fit.
     """
     X = np.ascontiguousarray(X, dtype=np.float32)
     restarts, pixels, count = start.shape
@@ -75,10 +72,7 @@ def entropic_archetypes(X: np.ndarray, start: np.ndarray, step: np.ndarray) -> A
             B = _softmax(log_B)
     E = X @ B
     fit = np.abs(X - E @ A).mean(axis=(1, 2))
-    unit = E / np.maximum(np.linalg.norm(E, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    cosine = unit.transpose(0, 2, 1) @ unit
-    cosine[:, np.arange(count), np.arange(count)] = -1
-    return Archetypes(E, fit, cosine.max(axis=(1, 2)))
+    return Archetypes(E, fit)
 
 
 def _softmax(logs: np.ndarray) -> np.ndarray:
