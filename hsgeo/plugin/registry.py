@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import threading
@@ -27,6 +26,7 @@ from hsgeo.plugin.loading import (
     checked_records,
     localised,
 )
+from hsgeo.plugin.lookup import DISABLE, provided_twice, provider_broken, unknown
 from hsgeo.plugin.onefile import load_file
 from hsgeo.plugin.records import CatalogRecord, ReaderRecord, StageRecord, WriterRecord
 
@@ -37,9 +37,6 @@ __all__ = ["GROUP", "PluginInfo", "Registry", "registry", "reset"]
 
 GROUP = "hsgeo"
 """Entry-point group of plugins, bundled or not."""
-
-DISABLE = "HSGEO_DISABLE_PLUGINS"
-"""Environment variable: plugin names, separated by commas, that are not loaded."""
 
 R = TypeVar("R", ReaderRecord, StageRecord, WriterRecord)
 
@@ -238,8 +235,6 @@ class Registry:
                 return self._plugins[name]
         raise PluginError(f"no plugin provides {record}", "a record of this registry")
 
-    # ---- asking by name ------------------------------------------------------------------------------------------
-
     def reader(self, name: str) -> ReaderRecord:
         """Return the reader of a name, or raise `PluginError` with suggestions."""
         return self._get(ReaderRecord, name)
@@ -363,36 +358,17 @@ class Registry:
         return {name: claims[0][1] for name, claims in sorted(self._claims(type_).items()) if len(claims) == 1}
 
     def _get(self, type_: type[R], name: str) -> R:
+        claims = self._claims(type_)
+        mine = claims.get(name, [])
+        if len(mine) == 1:
+            return mine[0][1]
         kind = _kind(type_)
-        all_claims = self._claims(type_)
-        claims = all_claims.get(name, [])
-        if len(claims) == 1:
-            return claims[0][1]
-        if claims:
-            owners = [self._plugins[owner] for owner, _ in claims]
-            raise PluginError(
-                f"{kind} {name!r} is provided twice: by "
-                + " and by ".join(f"plugin {info.name!r} of {info.distribution} {info.version}" for info in owners),
-                "one provider of a name",
-                f"Uninstall one of them, or switch one off with {DISABLE}={owners[-1].name}",
-            )
+        if mine:
+            raise provided_twice(kind, name, [self._plugins[owner] for owner, _ in mine])
         for owner, info in self._plugins.items():
             if info.error and any(isinstance(r, type_) and r.name == name for r in self._records.get(owner, ())):
-                raise PluginError(
-                    f"{kind} {name!r} belongs to the plugin {owner!r} of {info.distribution} {info.version}, "
-                    f"which is broken: {info.error}",
-                    "a plugin that loads",
-                    f"Repair or upgrade {info.distribution}",
-                )
-        close = difflib.get_close_matches(name, all_claims, n=3)
-        hints = [f"Did you mean {' or '.join(repr(match) for match in close)}?"] if close else []
-        hints.append(f"See `hsgeo list {kind}s`")
-        hints += [f"; {line}" for line in self.trouble() if "provided by" not in line]
-        raise PluginError(
-            f"there is no {kind} {name!r}",
-            ", ".join(sorted(all_claims)) or f"no {kind} is installed",
-            " ".join(hints).replace(" ;", ";"),
-        )
+                raise provider_broken(kind, name, info)
+        raise unknown(kind, name, claims, self.trouble())
 
 
 def _kind(type_: type) -> str:

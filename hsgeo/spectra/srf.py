@@ -50,8 +50,8 @@ def response_matrix(
     A band sees the spectrum through a Gaussian of its FWHM. What is given was already seen through Gaussians of
     ``fwhm``, so the Gaussian left to apply has ``sqrt(to_fwhm^2 - fwhm^2)`` (none, that is linear interpolation, where
     the bands are no wider than the samples): the same bands give the same spectrum back. Between samples the spectrum
-    is linear and the integral is exact (error functions); across a gap (samples more than three FWHM and three spacings apart) it is
-    unknown. Nothing is extrapolated: a band whose response is covered by less than 90 % is NaN.
+    is linear and the integral is exact (error functions); across a gap (samples more than three FWHM and three spacings
+    apart) it is unknown. Nothing is extrapolated: a band whose response is covered by less than 90 % is NaN.
 
     Parameters
     ----------

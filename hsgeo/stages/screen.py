@@ -44,8 +44,8 @@ def screen(
     900 nm, without the ice bands of snow or the absorptions of bright minerals) and, where there are such, the thin
     cloud over known ground (a clear pixel plus some of that cloud); lone bright flat ones, called glint; corrupt
     ones (far from the scene's subspace, and unlike any other pixel there: a rare material has company). Where more
-    than half of the scene is cloud-like (30 % for sensors without SWIR, to whom snow and salt look like clouds), that is
-    what the scene is, and it stays (``cloud_kept``). Radiance has no
+    than half of the scene is cloud-like (30 % for sensors without SWIR, to whom snow and salt look like clouds), that
+    is what the scene is, and it stays (``cloud_kept``). Radiance has no
     absolute scale, so that clouds are told by their brightness relative to the scene's median.
 
     Parameters
@@ -102,10 +102,9 @@ def _saturated(Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float
         mask = np.zeros(Y.shape[1], bool)
         if saturation is not None:
             level = np.broadcast_to(np.asarray(saturation, np.float32), (Y.shape[0],))
-            mask |= (Y >= level[:, None]).any(axis=0)
+            mask |= np.greater_equal(Y, level[:, None]).any(axis=0)
         if quantity == "reflectance":
-            lowest, highest = PHYSICAL
-            mask |= ((Y < lowest) | (Y > highest)).any(axis=0)
+            mask |= np.any(np.less(Y, PHYSICAL[0]) | np.greater(Y, PHYSICAL[1]), axis=0)
         free = keep & ~mask
         if not free.any():
             return mask
@@ -160,17 +159,18 @@ def _cloud_like(Y: np.ndarray, wavelength: np.ndarray, quantity: str, keep: np.n
 def _feature_depth(Y: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
     """Depth of the deepest absorption at 2150-2400 nm below the line between its shoulders."""
     left, right = _mean(Y, wavelength, 2080, 2130), _mean(Y, wavelength, 2250, 2290)
-    depth: np.ndarray = np.zeros(Y.shape[1])
+    depth = np.zeros(Y.shape[1])
     if left is None or right is None:
         return depth
-    line = (left + right) / 2
+    # Al-OH stands between both shoulders; carbonate and Mg-OH have their left one alone before 2450 nm
+    absorptions: list[tuple[int, int, np.ndarray]] = [(2190, 2230, (left + right) / 2), (2300, 2360, right)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        for low in range(2190, 2230, 10):  # Al-OH; then carbonate and Mg-OH against its left shoulder alone
-            inside = _mean(Y, wavelength, low, low + 10)
-            depth = depth if inside is None else np.asarray(np.fmax(depth, 1 - inside / line))
-        for low in range(2300, 2360, 10):
-            inside = _mean(Y, wavelength, low, low + 10)
-            depth = depth if inside is None else np.asarray(np.fmax(depth, 1 - inside / right))
+        for start, stop, shoulder in absorptions:
+            for low in range(start, stop, 10):
+                inside = _mean(Y, wavelength, low, low + 10)
+                if inside is not None:
+                    deep = 1 - inside / shoulder
+                    depth = np.where(deep > depth, deep, depth)
     return depth
 
 
@@ -213,7 +213,8 @@ def _corrupt(Y: np.ndarray, keep: np.ndarray) -> np.ndarray:
         return out  # too few to say what is usual
     X = Y[:, complete]
     norm = np.linalg.norm(X, axis=0)
-    X = X / np.maximum(norm, max(float(np.median(norm)) * 0.1, np.finfo(np.float32).tiny))
+    least = np.float32(max(0.1 * float(np.median(norm)), 1e-30))  # dark pixels would be all noise
+    X = X / np.where(norm > least, norm, least)
     usual = np.ones(complete.size, bool)
     misfit = np.zeros(complete.size)
     for _ in range(3):  # corrupt pixels bend the subspace they are judged by: leave them out and look again

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import tracemalloc
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,12 +12,12 @@ import xarray as xr
 from hsgeo.stages.context import Applying, Fitting
 from hsgeo.testing import bench
 from hsgeo.testing.case import StageCase
+from hsgeo.testing.disturb import assert_memory, changed_outside, inside, nan_at, places, touched
 from hsgeo.testing.laws import Law, always, assert_light, assert_options, same_bits, same_datasets, tiles
 
 __all__ = ["KERNEL_LAWS"]
 
 PICKLE_MOST = 65_536  # bytes: a definition is options, not weights
-MEMORY_FACTOR, MEMORY_SLACK = 1.5, 1 << 20  # allowed over the estimate: temporaries of a careful author, xarray's own
 SUM_TOLERANCE = 1e-5  # of float32 sums, as docs/conventions promises
 RANGE_TOLERANCE = 1e-6
 PARTIAL_CHANGE = 0.1  # abundance; leaving out one band in twenty of a well-posed pixel moves it by noise only
@@ -137,8 +135,8 @@ def same_twice(case: StageCase) -> None:
 
 def position_in_the_batch_means_nothing(case: StageCase) -> None:
     """Check that a pixel, or a window, gives the same bits at every place of the batch."""
-    count = _count(case)
-    for order in (np.roll(np.arange(count), 7), np.random.default_rng(1).permutation(count)):
+    number = places(case)
+    for order in (np.roll(np.arange(number), 7), np.random.default_rng(1).permutation(number)):
         changed = same_datasets(case.result, case.apply(case.inputs, order=order))
         assert not changed, (
             f"{changed!r} depends on the place in the batch: BLAS and vectorised sums change bits with the shape; "
@@ -148,8 +146,8 @@ def position_in_the_batch_means_nothing(case: StageCase) -> None:
 
 def window_is_honest(case: StageCase) -> None:
     """Check that a pixel outside the declared window changes nothing."""
-    keep, compare = _inside(case)
-    other = _changed_outside(case.inputs, keep)
+    keep, compare = inside(case)
+    other = changed_outside(case.inputs, keep)
     result = case.apply(other)
     for name, array in case.result.items():
         same = same_bits(array.values[..., compare], result[name].values[..., compare])
@@ -164,9 +162,9 @@ def nan_stays_where_it_is(case: StageCase) -> None:
     itself = np.zeros((case.layout.height, case.layout.width), bool)
     itself[row, col] = True
     # pixels that any other value there would change are the business of the law of windows
-    changed = case.apply(_changed_outside(case.inputs, ~itself))
-    result = case.apply(_nan_at(case.inputs, row, col))
-    beyond = ~_touched(case, row, col)
+    changed = case.apply(changed_outside(case.inputs, ~itself))
+    result = case.apply(nan_at(case.inputs, row, col))
+    beyond = ~touched(case, row, col)
     for name, array in case.result.items():
         lead = tuple(range(array.ndim - 2))
         stays = beyond & (array.values == changed[name].values).all(axis=lead)
@@ -175,7 +173,7 @@ def nan_stays_where_it_is(case: StageCase) -> None:
         if array.dtype.kind == "f":
             new = np.isnan(result[name].values) & ~np.isnan(array.values)
             assert not new[..., ~itself].any(), f"one NaN pixel makes {name!r} of other pixels NaN"
-    part = np.arange(_count(case))[: max(1, min(_count(case), case.needs.batch) // 2 + 1)]  # the rest is padding
+    part = np.arange(places(case))[: max(1, min(places(case), case.needs.batch) // 2 + 1)]  # the rest is padding
     padded = case.apply(case.inputs, order=part)
     if case.needs.window is None:
         for name, array in case.result.items():
@@ -190,7 +188,7 @@ def fit_ignores_excluded_pixels(case: StageCase) -> None:
     needs = stage.fit_needs(case.inputs.layout)
     if needs is None or needs.kind == "pixels":  # the runner leaves invalid pixels out of these
         return
-    state = bench.fit(stage, _nan_at(case.inputs, case.layout.height // 2, case.layout.width // 2))
+    state = bench.fit(stage, nan_at(case.inputs, case.layout.height // 2, case.layout.width // 2))
     for name, array in state.data_vars.items():
         if array.dtype.kind == "f":
             new = np.isnan(array.values).any() and not np.isnan(case.state[name].values).any()
@@ -266,13 +264,13 @@ def memory_estimate_holds(case: StageCase) -> None:
         sample = bench.sample(case.inputs, fit_needs)
         pixels = sample.sizes.get("pixel") or sample.sizes["patch"] * fit_needs.patch**2
         estimate = fit_needs.memory(1, pixels)
-        _assert_memory("fit()", lambda: stage.fit(sample, Fitting(case.seed, "case")), estimate)
+        assert_memory("fit()", lambda: stage.fit(sample, Fitting(case.seed, "case")), estimate)
     if tiles(case.record):
         batch, _ = bench.batches(case.inputs, case.needs)[0]
         window = case.needs.window
         side = (1, case.needs.batch) if window is None else (case.needs.batch * window.size, window.size)
         case.kernel.apply(batch.copy(deep=True), Applying(case.seed, "case"))  # compiles, caches
-        _assert_memory(
+        assert_memory(
             "apply()", lambda: case.kernel.apply(batch, Applying(case.seed, "case")), case.needs.memory(*side)
         )
 
@@ -316,73 +314,6 @@ def truth_is_recovered(case: StageCase) -> None:
         off = case.result["abundance"].values[order] - case.known.abundance.values
         error = float(np.sqrt(np.mean(off.astype(float) ** 2)))
         assert error <= case.error, f"abundances are off by {error:.3f} (root mean square, at most {case.error})"
-
-
-# ---- helpers ---------------------------------------------------------------------------------------------------------
-
-
-def _count(case: StageCase) -> int:
-    """Return the number of pixels, or windows, of the scene."""
-    return sum(count for _, count in bench.batches(case.inputs, case.needs))
-
-
-def _inside(case: StageCase) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks ``(y, x)``: pixels to leave as they are, and pixels whose result must then stay."""
-    height, width = case.layout.height, case.layout.width
-    window = case.needs.window
-    if window is None:
-        board = np.indices((height, width)).sum(0) % 2 == 0
-        return board, board
-    row, col = height // 2 // window.stride * window.stride, width // 2 // window.stride * window.stride
-    keep, compare = np.zeros((height, width), bool), np.zeros((height, width), bool)
-    top, left = row - window.margin, col - window.margin
-    keep[max(top, 0) : top + window.size, max(left, 0) : left + window.size] = True
-    compare[row : row + window.stride, col : col + window.stride] = True
-    assert not keep.all(), f"the scene of this law must be larger than the window ({window.size} pixels): give known="
-    return keep, compare
-
-
-def _touched(case: StageCase, row: int, col: int) -> np.ndarray:
-    """Return the pixels ``(y, x)`` whose windows hold the pixel at (row, col)."""
-    touched = np.zeros((case.layout.height, case.layout.width), bool)
-    window = case.needs.window
-    if window is None:
-        touched[row, col] = True
-        return touched
-    for batch, count in bench.batches(case.inputs, case.needs):
-        for r, c in zip(batch.row.values[:count], batch.col.values[:count], strict=True):
-            if r <= row < r + window.size and c <= col < c + window.size:
-                touched[max(r, 0) : r + window.size, max(c, 0) : c + window.size] = True
-    return touched
-
-
-def _changed_outside(inputs: bench.Inputs, keep: np.ndarray) -> bench.Inputs:
-    changed = {}
-    for name, array in inputs.tiles.items():
-        other = array.copy(deep=True)
-        other.values[..., ~keep] = 0.5 * array.values[::-1][..., ~keep] if array.ndim > 2 else 0.5 * array.values[~keep]
-        changed[name] = other
-    return replace(inputs, tiles=changed)
-
-
-def _nan_at(inputs: bench.Inputs, row: int, col: int) -> bench.Inputs:
-    changed = {name: array.copy(deep=True) for name, array in inputs.tiles.items()}
-    for array in changed.values():
-        if array.dtype.kind == "f":
-            array.values[..., row, col] = np.nan
-    return replace(inputs, tiles=changed)
-
-
-def _assert_memory(what: str, call: Callable[[], xr.Dataset], estimate: int) -> None:
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        result = call()
-        peak = tracemalloc.get_traced_memory()[1] - before - result.nbytes
-    finally:
-        tracemalloc.stop()
-    most = MEMORY_FACTOR * estimate + MEMORY_SLACK
-    assert peak <= most, f"{what} takes {peak} bytes at its peak; its needs say {estimate} (allowed: {most:.0f})"
 
 
 KERNEL_LAWS: tuple[Law, ...] = tuple(

@@ -30,7 +30,7 @@ class _Extraction(_Options):
 class ArchetypesOptions(_Extraction):
     """Options of ``archetypes``."""
 
-    restarts: int = Field(24, ge=1, le=200, description="starts of the archetypal analysis; the best one is kept")
+    restarts: int = Field(64, ge=1, le=200, description="starts of the archetypal analysis; the best one is kept")
 
 
 class VcaOptions(_Extraction):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hsgeo.spectra.noise import moments
+
 __all__ = ["affine_coordinates", "largest_simplex"]
 
 _SWEEPS = 20  # exchanges grow the volume, so they end; five sweeps are usual
@@ -26,12 +28,12 @@ def affine_coordinates(Y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarra
     basis : numpy.ndarray
         ``(bands, count - 1)``.
     """
-    mean = Y.mean(axis=1, dtype=np.float64)
-    centred = Y - mean[:, None]
-    values, vectors = np.linalg.eigh(centred @ centred.T / Y.shape[1])
+    _, mean, second = moments(Y.T)
+    values, vectors = np.linalg.eigh(second - np.outer(mean, mean))
     top = np.maximum(values[len(values) - (count - 1) :], np.finfo(np.float64).tiny)
     basis = vectors[:, len(values) - (count - 1) :]
-    return np.vstack([(basis.T @ centred) / np.sqrt(top)[:, None], np.ones((1, Y.shape[1]))]), basis
+    Z = (basis.T @ Y - (basis.T @ mean)[:, None]) / np.sqrt(top)[:, None]
+    return np.vstack([Z, np.ones((1, Y.shape[1]))]), basis
 
 
 def largest_simplex(Z: np.ndarray, corners: np.ndarray) -> np.ndarray:

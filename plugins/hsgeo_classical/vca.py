@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
-from hsgeo.spectra.noise import noise_std
+from hsgeo.spectra.noise import moments, noise_std
 from hsgeo_classical.config import VcaOptions
 from hsgeo_classical.count import count_endmembers
 from hsgeo_classical.sample import pixels_of, state_of
@@ -88,14 +88,14 @@ def extract_vca(Y: np.ndarray, count: int, *, restarts: int, rng: np.random.Gene
     bands, pixels = Y.shape
     if count == 1:
         return np.asarray(Y.mean(axis=1, dtype=np.float64)[:, None])
-    mean = Y.mean(axis=1, dtype=np.float64)[:, None]
-    centred = Y - mean
+    _, average, second = moments(Y.T)
+    mean = average[:, None]
     # the paper's SNR, with the noise of each band in place of "all beyond the first count dimensions"
-    signal = float(np.mean(np.square(Y, dtype=np.float64)))
+    signal = float(np.trace(second)) / bands
     noise = float(np.mean(noise_std(Y.T) ** 2))
     snr = 10 * np.log10(max(signal - noise, _TINY) / max(noise, _TINY))
     if snr > 15 + 10 * np.log10(count):
-        basis = np.linalg.eigh(Y.astype(np.float64) @ Y.T / pixels)[1][:, bands - count :]
+        basis = np.linalg.eigh(second)[1][:, bands - count :]
         X = basis.T @ Y
         u = X.mean(axis=1)
         # a pixel almost orthogonal to the mean (noise in the dark) would be thrown to infinity: bounded at a tenth
@@ -104,8 +104,8 @@ def extract_vca(Y: np.ndarray, count: int, *, restarts: int, rng: np.random.Gene
         found_in = X
         shift: np.ndarray | float = 0.0
     else:
-        basis = np.linalg.eigh(centred @ centred.T / pixels)[1][:, bands - (count - 1) :]
-        X = basis.T @ centred
+        basis = np.linalg.eigh(second - mean @ mean.T)[1][:, bands - (count - 1) :]
+        X = basis.T @ Y - basis.T @ mean
         reach = float(np.sqrt((X**2).sum(axis=0).max()))
         Z = np.vstack([X, np.full((1, pixels), reach)])
         along = np.hstack([basis, np.zeros((bands, 1))])

@@ -176,16 +176,22 @@ def lengths(X: np.ndarray, vertices: Vertices, quantile: float) -> np.ndarray:
     """
     E, count = vertices.E, vertices.E.shape[1]
     h = solve_block(np.asarray(X, np.float32), mixing_model(E, "nnls"))[0].astype(np.float64)
-    out = np.ones(count)
+    few = min(_FEWEST, X.shape[1])
+    out = np.array([np.quantile(np.partition(e @ X, -few)[-few:], quantile) for e in E.T])
+    out = np.maximum(out, _TINY)  # the longest pixels stand in for an endmember that no pixel has a positive share of
     for rounds in range(10):  # the correction is below a tenth and contracts by that much each time
-        share = h / out[:, None]
-        share /= np.maximum(share.sum(axis=0), _TINY)
+        share = h / out[:, None] if rounds else h
+        share = share / np.maximum(share.sum(axis=0), _TINY)
         before = out.copy()
         for p in range(count):
-            few = min(_FEWEST, X.shape[1])
-            pure = share[p] >= min(_PURE, float(np.partition(share[p], -few)[-few]))
+            present = np.flatnonzero(h[p] > 0)
+            if not present.size:
+                continue
+            least = min(_PURE, float(np.sort(share[p, present])[-min(few, present.size)]))
+            pure = present[share[p, present] >= least]
             rest = (h[:, pure] / before[:, None]).sum(axis=0) - h[p, pure] / before[p] if rounds else np.zeros(1)
-            out[p] = np.quantile(h[p, pure] / np.maximum(1 - rest, 0.5), quantile)  # 0.5: no correction beyond twofold
+            # 0.5: no correction beyond twofold
+            out[p] = max(float(np.quantile(h[p, pure] / np.maximum(1 - rest, 0.5), quantile)), _TINY)
     for p, cluster in enumerate(vertices.cluster):
         if cluster.size:
             length = float(np.quantile(E[:, p] @ X[:, cluster], quantile))

@@ -8,6 +8,7 @@ from hsgeo.errors import ConfigError
 from hsgeo.plugin.onefile import load_file
 from hsgeo.testing import known_scene, parametrize_with_checks
 from hsgeo.testing.case import StageCase
+from hsgeo.testing.runner_laws import RUNNER_LAWS
 from hsgeo.testing.stage_laws import KERNEL_LAWS
 
 FAKES = Path(__file__).parents[1] / "fakes"
@@ -31,6 +32,11 @@ def broken_laws(name, file, laws):
 def test_liar_breaks_the_law_meant_for_it_and_no_other(liar):
     file, law = LIES[liar]
     assert set(broken_laws(liar, file, KERNEL_LAWS)) == {law}
+
+
+@pytest.mark.parametrize("liar", ["liar-window", "liar-shape"])
+def test_runner_shows_lies_about_place_as_another_product(liar):
+    assert "same_for_every_tiling_and_order" in broken_laws(liar, "liars.py", RUNNER_LAWS)
 
 
 def test_every_law_but_sameness_has_a_liar():

@@ -9,7 +9,7 @@ import numpy as np
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["LARGEST_COUNT", "MixingModel", "Constraint", "mixing_model", "solve_block"]
+__all__ = ["LARGEST_COUNT", "Constraint", "MixingModel", "mixing_model", "solve_block"]
 
 Constraint = Literal["fcls", "nnls", "ucls"]
 

@@ -34,8 +34,7 @@ def test_auto_counts_linear_scenes(landscape, ctx, count, snr_db):
 
 def test_one_pixel_more_or_less_hardly_matters(landscape, ctx, sample_of, data_dir):
     scene = landscape(4, 30.0)
-    cube = np.load(data_dir / "unmixing" / "samson.npz")
-    image = cube["image"].reshape(-1, 156).T / np.float32(cube["scale"])
+    image, _ = real_scene(data_dir, "samson")
     for Y, width, count in ((scene.Y, 120, 4), (image, 95, 3)):
         whole = endmembers(sample_of(Y, width), ctx, count=count)
         for gone in (0, 1234, 5678):
@@ -64,23 +63,37 @@ def test_partial_pixels_are_left_out(landscape, ctx, sample_of):
     assert with_holes.tobytes() == without.tobytes()
 
 
-def test_samson_and_jasper_ridge(data_dir, ctx, sample_of):
-    """Real scenes, scored in the convention of their truths; bounds are a fifth above what is reached."""
-    cube = np.load(data_dir / "unmixing" / "samson.npz")
-    Y = cube["image"].reshape(-1, 156).T / np.float32(cube["scale"])
-    E = endmembers(sample_of(Y, 95), ctx, count=3)
-    E = E[:, match(E, cube["endmembers"]).order]
-    assert msad(E, cube["endmembers"]) < 0.065
-    assert armse(fcls(Y.T, E), cube["abundances"].reshape(-1, 3)) < 0.05
-    E = endmembers(sample_of(Y, 95), ctx, count=3, scale="peak")
-    assert E.max(axis=0) == pytest.approx(1)
-    E = E[:, match(E, cube["endmembers_classic"]).order]
+def real_scene(data_dir, name):
+    with np.load(data_dir / "unmixing" / f"{name}.npz") as cube:
+        Y = cube["image"].reshape(-1, cube["image"].shape[-1]).T / np.float32(cube["scale"])
+        return np.ascontiguousarray(Y, np.float32), {key: cube[key] for key in cube.files if key != "image"}
+
+
+def peak_score(Y, E, truth, abundances):
+    E = E[:, match(E, truth).order]
     A = nnls(Y.T, E)
-    assert armse(A / A.sum(axis=1, keepdims=True), cube["abundances_classic"].reshape(-1, 3)) < 0.05
-    assert endmembers(sample_of(Y, 95), ctx).shape[1] == 3
-    cube = np.load(data_dir / "unmixing" / "jasper_ridge.npz")
-    Y = cube["image"].reshape(-1, 198).T / np.float32(cube["scale"])
-    assert 3 <= endmembers(sample_of(Y, 100), ctx).shape[1] <= 8
+    return armse(A / A.sum(axis=1, keepdims=True), abundances.reshape(-1, truth.shape[1]))
+
+
+def test_samson(data_dir, ctx, sample_of):
+    """Scored in the convention of each truth; reached over ten seeds: 0.041 and 0.010, bounds leave a quarter."""
+    Y, truth = real_scene(data_dir, "samson")
+    sample = sample_of(Y, 95)
+    E = endmembers(sample, ctx, count=3)
+    E = E[:, match(E, truth["endmembers"]).order]
+    assert armse(fcls(Y.T, E), truth["abundances"].reshape(-1, 3)) < 0.05
+    assert msad(E, truth["endmembers"]) < 0.055
+    E = endmembers(sample, ctx, count=3, scale="peak")
+    assert E.max(axis=0) == pytest.approx(1)
+    assert peak_score(Y, E, truth["endmembers_classic"], truth["abundances_classic"]) < 0.02
+
+
+def test_jasper_ridge(data_dir, ctx, sample_of):
+    """Auto finds the four materials; reached over ten seeds: 0.050 to 0.085."""
+    Y, truth = real_scene(data_dir, "jasper_ridge")
+    E = endmembers(sample_of(Y, 100), ctx, scale="peak")
+    assert E.shape[1] == 4
+    assert peak_score(Y, E, truth["endmembers"], truth["abundances"]) < 0.1
 
 
 def test_vca_finds_pure_pixels(landscape, ctx):
