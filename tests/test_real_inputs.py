@@ -48,7 +48,7 @@ def test_real_scene_to_zarr_and_cog(name, data_dir, tmp_path, capsys):
 
     names = [str(n) for n in plain["endmember"].values]
     with rasterio.open(cog) as image:
-        assert [d for d in image.descriptions] == names
+        assert list(image.descriptions) == names
         np.testing.assert_array_equal(image.read(), A)
         with rasterio.open(source) as raw:
             assert image.crs == raw.crs

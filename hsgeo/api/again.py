@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from hsgeo.errors import ConfigError, ProductError
+from hsgeo.errors import ConfigError
 from hsgeo.product.opening import open_product, open_state, unfinished
 from hsgeo.product.provenance import read_provenance
 
@@ -22,8 +22,8 @@ class Run:
 
     Parameters
     ----------
-    path : str
-        Its scene, as it was given.
+    path : str or None
+        Its scene, as it was given; None: it was in memory.
     recipe : dict
         The resolved recipe.
     source : dict
@@ -32,7 +32,7 @@ class Run:
         Given endmembers, on the scene's bands.
     """
 
-    path: str
+    path: str | None
     recipe: dict[str, Any]
     source: dict[str, Any]
     library: xr.Dataset | None
@@ -56,15 +56,11 @@ def read_run(path: str | Path) -> Run:
     ConfigError
         If a one-file plugin that it used was not given again.
     ProductError
-        If the product does not hold what is needed.
+        If it is no product of hsgeo, or incomplete.
     """
     from hsgeo.plugin.registry import registry
 
     record = read_provenance(open_product(path))
-    if not record.get("source", {}).get("path"):
-        raise ProductError(
-            f"{path} was made from a scene in memory", "a product made from a file", "Say where the scene is: --input"
-        )
     digests = set(registry().files.values())
     for name, value in record.get("plugins", {}).items():
         if name.startswith("file:") and value not in digests:
@@ -76,7 +72,7 @@ def read_run(path: str | Path) -> Run:
     state = open_state(path)
     given = [name for name in ("endmembers", "library") if "scene" in state and name in state["scene"]]
     library = _library(state["scene"], given[0]) if given else None
-    return Run(record["source"]["path"], record["recipe"], record["source"], library)
+    return Run(record["source"].get("path"), record["recipe"], record["source"], library)
 
 
 def _library(shared: xr.Dataset, name: str) -> xr.Dataset:

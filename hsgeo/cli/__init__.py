@@ -61,7 +61,12 @@ def cli() -> None:
 
 
 def _as_note(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
 ) -> None:
     """Print what hsgeo warns of as a note; other libraries' warnings speak of code, not to the user."""
     from hsgeo.cli.progress import notice

@@ -34,12 +34,15 @@ def rerun(
     """Repeat the run that made PRODUCT: same recipe, same seed, same scene, installed plugins."""
     from hsgeo import api
     from hsgeo.cli.job import Job, run_job
+    from hsgeo.errors import ProductError
     from hsgeo.plugin.registry import registry
 
     registry(plugins)
     again = api.read_run(product)
+    if input_ is None and again.path is None:
+        raise ProductError(f"{product} was made from a scene in memory", "a scene in a file", "Give it with --input")
     job = Job(
-        input=input_ or Path(again.path),
+        input=input_ or Path(str(again.path)),
         out=out,
         recipe=again.recipe,
         endmembers=again.library,

@@ -142,7 +142,7 @@ class ReduceFit(Protocol):
     """What a stage adds when its fit is a reduction over the whole scene."""
 
     def partial(self, tile: xr.Dataset, previous: xr.Dataset | None, ctx: FitContext) -> xr.Dataset:
-        """Reduce one block ``(band, y, x)`` (absolute ``row``, ``col`` scalars); ``previous``: the last pass's state."""
+        """Reduce a block ``(band, y, x)`` (``row``, ``col``: absolute scalars); ``previous``: the last pass's state."""
 
     def combine(self, left: xr.Dataset, right: xr.Dataset) -> xr.Dataset:
         """Join two partial results; called in a fixed order."""
@@ -217,5 +217,3 @@ class Trainer(Protocol):
 
     def train(self, data: Any, *, budget: str, device: str, out: Path) -> None:
         """Train within a budget such as ``"30min"`` or ``"2000steps"``; leave weights and a model card in ``out``."""
-
-

@@ -25,7 +25,13 @@ class Quality(IntFlag):
 
 
 def quality_attrs() -> dict[str, object]:
-    """Return the CF attributes of ``quality``: ``flag_masks`` and ``flag_meanings``."""
+    """Return the CF attributes of ``quality``.
+
+    Returns
+    -------
+    dict
+        ``long_name``, ``flag_masks``, ``flag_meanings``.
+    """
     import numpy as np
 
     return {

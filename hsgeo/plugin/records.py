@@ -41,12 +41,38 @@ class Var:
 
 
 def scene(name: str, *, optional: bool = False) -> Var:
-    """Name a scene-scope variable: one for the whole scene, such as ``endmembers``."""
+    """Name a scene-scope variable: one for the whole scene, such as ``endmembers``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable.
+    optional : bool
+        As in `Var`.
+
+    Returns
+    -------
+    Var
+        For ``reads=`` and ``writes=``.
+    """
     return Var(name, "scene", optional)
 
 
 def tile(name: str, *, optional: bool = False) -> Var:
-    """Name a tile-scope variable: a raster over ``y`` and ``x``, such as ``abundance``."""
+    """Name a tile-scope variable: a raster over ``y`` and ``x``, such as ``abundance``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable.
+    optional : bool
+        As in `Var`.
+
+    Returns
+    -------
+    Var
+        For ``reads=`` and ``writes=``.
+    """
     return Var(name, "tile", optional)
 
 

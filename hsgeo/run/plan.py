@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.plugin.needs import Layout, VarSpec
+from hsgeo.plugin.onefile import reduce_with_sources
 from hsgeo.plugin.quality import Quality
 from hsgeo.plugin.registry import Registry
 from hsgeo.product.provenance import identify
@@ -88,6 +89,10 @@ class Plan:
     coords: Mapping[str, tuple]
     on_tile_error: str = "raise"
     sources: tuple[str, ...] = field(default=())
+
+    def __reduce__(self) -> Any:
+        """Let a worker load the files of one-file plugins before it unpickles their stages."""
+        return reduce_with_sources(Plan, {f.name: getattr(self, f.name) for f in fields(self)}, self.sources)
 
 
 def _mask_bits(options: SceneOptions) -> int:

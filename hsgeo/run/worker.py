@@ -30,10 +30,6 @@ def kernels_for(plan: Plan) -> tuple[Kernel | None, ...]:
     """Return the kernels of a plan, made once per process whatever the number of threads."""
     with _lock:
         if plan.token not in _cache:
-            if plan.sources:
-                from hsgeo.plugin.onefile import load_sources
-
-                load_sources(plan.sources)
             _cache[plan.token] = tuple(p.step.stage.setup(p.state, p.device) for p in plan.steps)
             while len(_cache) > _KEPT:
                 _, old = _cache.popitem(last=False)

@@ -17,7 +17,7 @@ from hsgeo.stages.recipe import Recipe, explain
 
 __all__ = ["Step", "build_chain", "check_chain", "drop_endmember_steps", "make_options"]
 
-FITTED_ONLY = {"endmembers", "count", "noise"}  # what given endmembers make superfluous
+FITTED_ONLY = {"endmembers", "count", "noise"}  # a stage that writes no more than this only finds endmembers
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def drop_endmember_steps(steps: Iterable[Step]) -> tuple[tuple[Step, ...], tuple
     """
     kept, dropped = [], []
     for step in steps:
-        if {var.name for var in step.record.writes} <= FITTED_ONLY:
+        writes = {var.name for var in step.record.writes}
+        if "endmembers" in writes and writes <= FITTED_ONLY:
             dropped.append(step.id)
         else:
             kept.append(step)

@@ -329,6 +329,6 @@ def _reduce(
             total = part if total is None else stage.combine(total, part)
             ctx.report((turn * len(work) + done + 1) / (needs.passes * len(work)), f"pass {turn + 1}")
         assert total is not None  # a scene has at least one block
-        previous = stage.fit(total, ctx)
+        previous = stage.fit(total.assign(shared), ctx)
     assert previous is not None
     return previous

@@ -22,7 +22,10 @@ def reference(scene):
     return hsgeo.unmix(scene, options={"archetypes": {"count": 4}}).compute()
 
 
-@pytest.mark.parametrize("spectrum", [np.full(40, np.nan), CLOUD, np.full(40, 1.5), np.full(40, np.inf)], ids=["nan", "cloud", "saturated", "inf"])
+BAD = {"nan": np.full(40, np.nan), "cloud": CLOUD, "saturated": np.full(40, 1.5), "inf": np.full(40, np.inf)}
+
+
+@pytest.mark.parametrize("spectrum", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("place", [(0, 0), (50, 33)])
 def test_one_bad_pixel_changes_no_other_beyond_the_rule(scene, reference, spectrum, place):
     changed = scene.copy(deep=True)

@@ -8,7 +8,6 @@ import hsgeo
 from tests.scenes import make_scene
 
 
-
 @pytest.fixture(scope="module")
 def scene():
     scene = make_scene(210, 190)
