@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 
 def pytest_configure(config):
     # affine 3 announces a change that rioxarray (every .rio.transform()) has not followed yet
     config.addinivalue_line("filterwarnings", "ignore:Use `@` matmul:PendingDeprecationWarning")
+
+
+settings.register_profile("hsgeo", deadline=None, max_examples=60)  # no test is timed; a busy machine is slow
+settings.load_profile("hsgeo")
 
 
 @pytest.fixture(scope="session")

@@ -18,14 +18,15 @@ from hsgeo_classical.entropic import Archetypes as Found
 from hsgeo_classical.entropic import entropic_archetypes
 from hsgeo_classical.purest import affine_coordinates, largest_simplex
 from hsgeo_classical.sample import Pixels, keyed_normal, keyed_order, pixels_of, state_of
-from hsgeo_classical.vertices import Vertices, gather, lengths, refine_corners, refine_directions
+from hsgeo_classical.vertices import Vertices, gather, lengths, refine_corners, refine_directions, soft_length, unit
 
 __all__ = ["Archetypes", "extract_archetypes"]
 
 _DRAWN = 2000  # pixels of the core set drawn at random: more change the archetypes by less than restarts do
 _DIRECTIONS = 150  # and the 4 farthest pixels along each of these, twice: so that no rare corner is missed
 _FARTHEST = 4
-_DARK = 5.0  # pixels whose norm is below this many noise norms have no direction worth the name
+_DARK = 5.0  # noise norms below which a pixel has no direction worth the name, and
+_SHADED = 0.1  # of the median norm: what is darker (water, deep shade) is rather one material than many directions
 _SPREAD = 3.0  # restarts step with factors 2^-3 ... 2^3, as published
 _LINEAR = 1.2  # mean squared residual per dimension, in noise variances, up to which the linear model is exact
 _TRIM = 0.15  # pixels a linear scene may hold that it does not explain: thin cloud that passed the screen
@@ -119,11 +120,11 @@ def extract_archetypes(
     2. Take the largest simplexes of the pixels themselves (`largest_simplex`), corners moved to the middle of the
        pixels noise cannot tell from them (`refine_corners`). Where one explains the pixels to the noise, the scene
        is linear with pure pixels, and the best of those is the answer.
-    3. Else real materials vary, and shade them: archetypes of the directions from many starts
-       (`entropic_archetypes`; blind to brightness, so shade makes no endmember). Of those within 3 % of the best
-       fit the least alike win (on real scenes their correlation tells good from bad, the residual does not). They
-       are moved to robust vertices (`refine_directions`), averaged with the restarts that found nearly the same,
-       and get their lengths by the scale rule (`lengths`).
+    3. Else real materials vary, and shade them: archetypes of the soft directions (`soft_length`) from many starts
+       (`entropic_archetypes`; blind to brightness, so shade makes no endmember, and water only one). Of those within
+       3 % of the best fit the least alike win (on real scenes their correlation tells good from bad, the residual
+       does not). They are moved to robust vertices (`refine_directions`), averaged with the restarts that found
+       nearly the same, and get their lengths by the scale rule (`lengths`).
 
     Parameters
     ----------
@@ -149,8 +150,8 @@ def extract_archetypes(
     bands = Y.shape[0]
     noise = noise_floor(Y.T)
     norm = np.linalg.norm(Y, axis=0).astype(np.float64)
-    dark = _DARK * noise * np.sqrt(bands)
-    directions = Y / np.sqrt(norm**2 + dark**2 + np.finfo(np.float64).tiny).astype(np.float32)
+    dark = max(_DARK * noise * np.sqrt(bands), _SHADED * float(np.median(norm)))
+    directions = Y / soft_length(Y, dark).astype(np.float32)
     if count is None:
         count = count_endmembers(Y, directions)
     basis = principal_subspace(directions.T, min(count + _MARGIN, bands)).basis
@@ -171,12 +172,13 @@ def extract_archetypes(
     if min(residual) <= _LINEAR * max(within**2, _ROUNDING * float(np.mean(X**2))):
         return Extraction(_scaled(basis @ corners[int(np.argmin(residual))], scale), "linear", within)
 
-    core, length = _lit(X, core, key, along, _DARK * noise * np.sqrt(X.shape[0]), seed)
+    length = soft_length(X, dark)
+    core = _core_set(X / length, key, along, seed)
     start = np.stack([0.1 * keyed_normal(key[core], seed + 1 + r, count).T for r in range(restarts)])
     step = 2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts) if restarts > 1 else np.ones(1)
-    found = entropic_archetypes(X[:, core] / length, start, step)
-    vertices = _consensus(X, basis, found, noise)
-    E = basis @ (vertices.E * lengths(X, vertices, quantile))
+    found = entropic_archetypes(X[:, core] / length[core], start, step)
+    vertices = _consensus(X, length, basis, found, noise)
+    E = basis @ (unit(vertices.E) * lengths(X, vertices, quantile))
     return Extraction(_scaled(E, scale), "archetypes", noise)
 
 
@@ -186,18 +188,6 @@ def _core_set(X: np.ndarray, key: np.ndarray, along: np.ndarray, seed: int) -> n
     far = min(_FARTHEST, X.shape[1])
     farthest = [np.argpartition(-(g @ centred), far - 1)[:far] for g in along]
     return np.unique(np.concatenate([keyed_order(key, seed)[:_DRAWN], *farthest]))
-
-
-def _lit(
-    X: np.ndarray, core: np.ndarray, key: np.ndarray, along: np.ndarray, dark: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the core set of directions among the pixels bright enough to have one, and tell their lengths."""
-    norm = np.linalg.norm(X, axis=0)
-    lit = np.flatnonzero(norm > dark)
-    if lit.size < X.shape[1] // 2:  # a scene of dark pixels: all of them are what there is
-        lit = np.flatnonzero(norm > 0)
-    core = lit[_core_set(X[:, lit] / norm[lit], key[lit], along, seed)]
-    return core, norm[core]
 
 
 def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) -> np.ndarray:
@@ -214,7 +204,7 @@ def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) 
     return mask
 
 
-def _consensus(X: np.ndarray, basis: np.ndarray, found: Found, noise: float) -> Vertices:
+def _consensus(X: np.ndarray, length: np.ndarray, basis: np.ndarray, found: Found, noise: float) -> Vertices:
     """Refine the restarts alike in fit, take the one with the least similar archetypes, and average its kin.
 
     The average, weighted by how close a restart is to the chosen one in fit and similarity, moves smoothly with the
@@ -225,23 +215,23 @@ def _consensus(X: np.ndarray, basis: np.ndarray, found: Found, noise: float) -> 
     alike = np.array([_largest_correlation(basis @ found.E[r].astype(np.float64)) for r in good])
     order = np.argsort(alike, kind="stable")
     good, alike = good[order], alike[order]
-    refined = [refine_directions(X, found.E[r].astype(np.float64), noise) for r in good]
+    refined = [refine_directions(X, length, found.E[r].astype(np.float64), noise) for r in good]
     chosen = refined[0].E
-    total = np.zeros_like(chosen)
+    total, weights = np.zeros_like(chosen), 0.0
     for r, similar, other in zip(good, alike, refined, strict=True):
         paired = match(other.E, chosen)
         if paired.cost.max() <= _KIN:
             excess = (similar - alike[0]) / _ALIKE + (ratio[r] - 1) / (_FIT_SLACK - 1)
-            total += np.exp(-excess) * (1 - (paired.cost.max() / _KIN) ** 2) * other.E[:, paired.order]
-    return gather(X, total / np.linalg.norm(total, axis=0), noise)
+            weight = float(np.exp(-excess) * (1 - (paired.cost.max() / _KIN) ** 2))
+            total, weights = total + weight * other.E[:, paired.order], weights + weight
+    return gather(X, length, total / weights, noise)
 
 
 def _largest_correlation(E: np.ndarray) -> float:
     """Largest correlation over the bands between two spectra; a flat one correlates with none."""
     centred = E - E.mean(axis=0)
-    norm = np.linalg.norm(centred, axis=0)
-    unit = centred / np.where(norm > 0, norm, 1.0)
-    correlation = unit.T @ unit
+    direction = unit(centred)
+    correlation = direction.T @ direction
     np.fill_diagonal(correlation, -1)
     return float(correlation.max())
 

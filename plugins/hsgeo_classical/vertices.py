@@ -8,7 +8,7 @@ import numpy as np
 
 from hsgeo.spectra.solvers import mixing_model, solve_block
 
-__all__ = ["Vertices", "gather", "lengths", "refine_corners", "refine_directions"]
+__all__ = ["Vertices", "gather", "lengths", "refine_corners", "refine_directions", "soft_length", "unit"]
 
 _SHIFTS = 10  # the mean moves by less than a tenth of its error after five
 _PURE = 0.9  # share from which a pixel tells its material's length
@@ -24,7 +24,7 @@ class Vertices(NamedTuple):
     Parameters
     ----------
     E : numpy.ndarray
-        Unit directions ``(dimension, endmembers)`` float64.
+        Soft directions ``(dimension, endmembers)`` float64: about unit length, shorter for dark materials.
     cluster : tuple of numpy.ndarray
         For each endmember, the pixels that noise cannot tell from it.
     fewest : int
@@ -36,20 +36,45 @@ class Vertices(NamedTuple):
     fewest: int
 
 
-def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
-    """Move each direction to the middle of the pixels that are as pure as the noise can tell.
+def soft_length(X: np.ndarray, dark: float) -> np.ndarray:
+    """Return what pixels are divided by to get soft directions: their norm, never less than about ``dark``.
 
-    Mean shift on the sphere: the mean of the pixels within reach of the direction, again and again. Where many
-    pure pixels form a cluster, its centre is the endmember without bias; the extreme pixel is not, because noise
-    pushed it out. The reach is what noise allows for each pixel's brightness, or more where fewer than 20 pixels
-    (or one pixel in 500) would be in it.
+    A direction forgets how bright a pixel is, which makes shade harmless; but the direction of a dark pixel is noise
+    and the errors of the atmospheric correction, and in a scene with water such directions would take all the
+    corners. A soft direction shrinks towards the origin where the norm falls below ``dark``: dark pixels then lie
+    close together, as one material.
+
+    Parameters
+    ----------
+    X : numpy.ndarray
+        Pixels ``(dimension, pixels)``.
+    dark : float
+        Norm of a pixel that loses 30 % of its length.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(pixels,)``, positive.
+    """
+    return np.sqrt(np.einsum("dn,dn->n", X, X, dtype=np.float64) + max(dark, _TINY) ** 2)
+
+
+def refine_directions(X: np.ndarray, length: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
+    """Move each soft direction to the middle of the pixels that are as pure as the noise can tell.
+
+    Mean shift: the mean of the pixels within reach of the direction, again and again. Where many pure pixels form a
+    cluster, its centre is the endmember without bias; the extreme pixel is not, because noise pushed it out. The
+    reach is what noise allows for each pixel's brightness, or more where fewer than 20 pixels (or one pixel in 500)
+    would be in it.
 
     Parameters
     ----------
     X : numpy.ndarray
         Pixels in subspace coordinates ``(dimension, pixels)``.
+    length : numpy.ndarray
+        Their `soft_length`.
     E : numpy.ndarray
-        Directions ``(dimension, endmembers)``.
+        Soft directions ``(dimension, endmembers)``.
     noise : float
         Noise of one coordinate.
 
@@ -59,33 +84,36 @@ def refine_directions(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
         The directions moved.
     """
     pixels = X.shape[1]
-    D, allowed = _directions(X, noise)
+    D, allowed = _directions(X, length, noise)
+    squares = np.einsum("dn,dn->n", D, D)
     fewest = _fewest(pixels, E.shape[1])
     out = np.empty(E.shape)
     for p in range(E.shape[1]):
-        e = E[:, p] / np.linalg.norm(E[:, p])
+        e = E[:, p]
         for _ in range(_SHIFTS):
-            relative = _distance(e, D) / allowed
+            relative = _distance(e, D, squares) / allowed
             reach = max(float(np.partition(relative, fewest - 1)[fewest - 1]), 1.0)
-            mean = X[:, relative <= reach].mean(axis=1)  # bright pixels count more: their direction is better known
-            moved = mean / max(float(np.linalg.norm(mean)), _TINY)
+            near = relative <= reach
+            moved = X[:, near].sum(axis=1) / length[near].sum()  # bright pixels count more: they are better known
             step = float(np.linalg.norm(moved - e))
             e = moved
             if step < 1e-7:
                 break
         out[:, p] = e
-    return gather(X, out, noise)
+    return gather(X, length, out, noise)
 
 
-def gather(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
-    """Find the pixels that noise cannot tell from each direction.
+def gather(X: np.ndarray, length: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
+    """Find the pixels that noise cannot tell from each soft direction.
 
     Parameters
     ----------
     X : numpy.ndarray
         Pixels ``(dimension, pixels)``.
+    length : numpy.ndarray
+        Their `soft_length`.
     E : numpy.ndarray
-        Unit directions ``(dimension, endmembers)``.
+        Soft directions ``(dimension, endmembers)``.
     noise : float
         Noise of one coordinate.
 
@@ -94,21 +122,26 @@ def gather(X: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     Vertices
         The directions and their clusters.
     """
-    D, allowed = _directions(X, noise)
-    clusters = tuple(np.flatnonzero(_distance(e, D) <= allowed) for e in E.T)
+    D, allowed = _directions(X, length, noise)
+    squares = np.einsum("dn,dn->n", D, D)
+    clusters = tuple(np.flatnonzero(_distance(e, D, squares) <= allowed) for e in E.T)
     return Vertices(E, clusters, _fewest(X.shape[1], E.shape[1]))
 
 
-def _directions(X: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of pixels, and how far noise may turn each."""
-    norm = np.maximum(np.linalg.norm(X, axis=0), _TINY)
+def _directions(X: np.ndarray, length: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Soft directions of pixels, and how far noise may move each."""
     # 1e-6: a scene without noise has clusters too, of the width of float32's rounding
-    allowed = np.clip(_REACH * noise * np.sqrt(max(X.shape[0] - 1, 1)) / norm, 1e-6, _WIDEST)
-    return X / norm, allowed
+    allowed = np.clip(_REACH * noise * np.sqrt(max(X.shape[0] - 1, 1)) / length, 1e-6, _WIDEST)
+    return X / length, allowed
 
 
-def _distance(e: np.ndarray, D: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum(2 - 2 * (e @ D), 0))
+def _distance(e: np.ndarray, D: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(squares - 2 * (e @ D) + e @ e, 0))
+
+
+def unit(E: np.ndarray) -> np.ndarray:
+    """Return the columns of ``E`` at unit length."""
+    return E / np.maximum(np.linalg.norm(E, axis=0), _TINY)
 
 
 def refine_corners(X: np.ndarray, C: np.ndarray, noise: float) -> np.ndarray:
@@ -174,7 +207,8 @@ def lengths(X: np.ndarray, vertices: Vertices, quantile: float) -> np.ndarray:
     numpy.ndarray
         ``(endmembers,)``, positive.
     """
-    E, count = vertices.E, vertices.E.shape[1]
+    E = unit(vertices.E)
+    count = E.shape[1]
     h = solve_block(np.asarray(X, np.float32), mixing_model(E, "nnls"))[0].astype(np.float64)
     few = min(_FEWEST, X.shape[1])
     out = np.array([np.quantile(np.partition(e @ X, -few)[-few:], quantile) for e in E.T])
