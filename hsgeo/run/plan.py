@@ -252,7 +252,7 @@ def _good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[
 def _check_before_reading(
     scene: xr.Dataset, steps: Sequence[Step], options: SceneOptions, seed: int, given: Mapping[str, str]
 ) -> None:
-    good, _ = declared_good(scene, options)
+    good = declared_good(scene, options)
     source = Source.of(scene)
     frame = Frame(source.height, source.width, good, _mask_bits(options), seed)
     preview = xr.Dataset(

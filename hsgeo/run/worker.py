@@ -19,7 +19,7 @@ from hsgeo.tiles.grid import Box
 
 __all__ = ["UNMODELLED", "kernels_for", "run_tile"]
 
-UNMODELLED = 10.0  # times the noise level: model error of a good fit on real scenes stays below (docs/conventions)
+UNMODELLED = 20.0  # times the noise level: the model error of good fits on real scenes is about 10 (docs/conventions)
 _KEPT = 4  # plans whose kernels stay loaded in a process: a few products at a time, not a day's archive
 
 _lock = threading.Lock()

@@ -16,10 +16,10 @@ from hsgeo.stages.sample import Patch
 __all__ = ["declared_good", "look"]
 
 MISSING = 0.05  # share of the valid pixels a band may miss (design.md section 3)
-NOISY = 10.0  # times the median noise that makes a band bad where the file says nothing (design.md section 3)
+NOISY = 10.0  # times the median noise that makes a band bad (docs/conventions)
 
 
-def declared_good(scene: xr.Dataset, options: SceneOptions) -> tuple[np.ndarray, bool]:
+def declared_good(scene: xr.Dataset, options: SceneOptions) -> np.ndarray:
     """Tell which bands are good before any pixel is read.
 
     Parameters
@@ -31,20 +31,18 @@ def declared_good(scene: xr.Dataset, options: SceneOptions) -> tuple[np.ndarray,
 
     Returns
     -------
-    good : numpy.ndarray
-        ``(band,)`` bool.
-    decided : bool
-        Whether the user or the file decided; then noise does not.
+    numpy.ndarray
+        ``(band,)`` bool: the user's word, else the file's, else the default windows.
     """
     wavelength = scene["wavelength"].values
     if options.bad_bands is not None:
         good = np.ones(wavelength.size, bool)
         for low, high in options.bad_bands:
             good &= ~((wavelength >= low) & (wavelength <= high))
-        return good, True
+        return good
     if "good" in scene.coords:
-        return scene["good"].values.astype(bool), scene["good"].attrs.get("source", "file") == "file"
-    return np.asarray(default_good(wavelength), bool), False
+        return scene["good"].values.astype(bool)
+    return np.asarray(default_good(wavelength), bool)
 
 
 def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> xr.Dataset:
@@ -70,7 +68,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     SceneError
         If no band or no pixel can be used.
     """
-    good, decided = declared_good(scene, options)
+    good = declared_good(scene, options)
     if not good.any():
         raise SceneError(
             "no band is good", "at least one band", "Give scene.bad_bands, or correct the file's bad band list"
@@ -94,7 +92,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     whole = values[good][:, finite[good].all(axis=0)]
     noise = np.full(good.size, np.nan)
     noise[good] = noise_std(whole.T) if whole.shape[1] > 1 else 0.0
-    if not decided:
+    if options.bad_bands is None:  # the user's word is final; a file's list often forgets the edges of water vapour
         noisy = good & (np.nan_to_num(noise) > NOISY * np.nanmedian(noise)) & (np.nanmedian(noise) > 0)
         good, noise = good & ~noisy, np.where(noisy, np.nan, noise)
     out = xr.Dataset(

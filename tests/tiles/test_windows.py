@@ -31,7 +31,7 @@ def test_a_region_gets_every_window_that_touches_it(window, height, width, data)
 def test_blending_does_not_depend_on_the_tiles(window, height, width, tile):
     values = np.random.default_rng(0).random((2, height, width), np.float32)
     whole = _blend(window, values, Box(0, height, 0, width))
-    np.testing.assert_allclose(whole, values, rtol=1e-6)  # partition of unity: identity windows give the input back
+    np.testing.assert_allclose(whole, values, rtol=1e-5)  # partition of unity: identity windows give the input back
     for box in TileGrid(height, width, tile):
         assert np.array_equal(_blend(window, values, box), whole[(..., *box.region)])
 
