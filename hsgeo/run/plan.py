@@ -69,6 +69,8 @@ class Plan:
         Scene-scope variables, good bands only.
     noise_level : float
         Standard deviation of the noise, mean over the good bands.
+    signal_level : float
+        Root mean square of the data.
     specs : dict of str to VarSpec
         Tile variables of the product, ``rmse`` and ``quality`` included.
     coords : dict of str to tuple
@@ -85,6 +87,7 @@ class Plan:
     layout: Layout
     scene_vars: Mapping[str, xr.DataArray]
     noise_level: float
+    signal_level: float
     specs: Mapping[str, VarSpec]
     coords: Mapping[str, tuple]
     on_tile_error: str = "raise"
@@ -374,6 +377,7 @@ def make_plan(
         layout=stage_layout(frame, shared, scene_vars),
         scene_vars=scene_vars,
         noise_level=float(shared.attrs.get("noise_level", 0.0)),
+        signal_level=float(shared.attrs.get("signal_level", 0.0)),
         specs=specs,
         coords=coords,
         on_tile_error=on_tile_error,

@@ -17,9 +17,10 @@ from hsgeo.stages.apply import Raster, apply_chain, fill_value
 from hsgeo.stages.source import Source
 from hsgeo.tiles.grid import Box
 
-__all__ = ["UNMODELLED", "kernels_for", "run_tile"]
+__all__ = ["BEST_SNR", "UNMODELLED", "kernels_for", "run_tile"]
 
 UNMODELLED = 20.0  # times the noise level: the model error of good fits on real scenes is about 10 (docs/conventions)
+BEST_SNR = 500.0  # smoothed and simulated scenes seem to have no noise; no imaging spectrometer is better than this
 _KEPT = 4  # plans whose kernels stay loaded in a process: a few products at a time, not a day's archive
 
 _lock = threading.Lock()
@@ -91,10 +92,9 @@ def _finish(plan: Plan, rasters: dict[str, Raster], bits: np.ndarray) -> dict[st
     bits = bits.copy()
     bits[failed] |= np.uint16(Quality.FAILED)
     rmse = _rmse(plan, rasters, spectra)
+    limit = UNMODELLED * max(plan.noise_level, plan.signal_level / BEST_SNR)
     with np.errstate(invalid="ignore"):
-        bits[(rmse > UNMODELLED * plan.noise_level) & ~excluded & ~failed & (plan.noise_level > 0)] |= np.uint16(
-            Quality.UNMODELLED
-        )
+        bits[(rmse > limit) & ~excluded & ~failed] |= np.uint16(Quality.UNMODELLED)
     blank = excluded | failed
     out: dict[str, Any] = {}
     for name, spec in plan.specs.items():

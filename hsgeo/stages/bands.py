@@ -61,7 +61,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     -------
     xarray.Dataset
         ``good (band)`` bool, ``noise (band)`` (standard deviation in the units of the data, NaN in bad
-        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level``, ``quantity``.
+        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level`` and ``signal_level`` (rms), ``quantity``.
 
     Raises
     ------
@@ -105,6 +105,11 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     )
     out.attrs = {
         "noise_level": float(np.sqrt(np.nanmean(noise[good] ** 2))),
+        "signal_level": float(
+            np.sqrt(
+                np.mean(np.square(values[good][:, candidates], dtype=np.float64), where=finite[good][:, candidates])
+            )
+        ),
         "quantity": str(scene["spectra"].attrs.get("quantity", "reflectance")),
     }
     return out
