@@ -135,7 +135,7 @@ def fit(
         If a scene, the recipe, an option or the endmembers cannot be used.
     """
     from hsgeo.plugin.registry import registry
-    from hsgeo.run.plan import fit_chain
+    from hsgeo.run.fit import fit_chain
     from hsgeo.stages.recipe import load_recipe, override
 
     opened = [scenes] if isinstance(scenes, xr.Dataset) else list(scenes)

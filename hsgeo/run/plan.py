@@ -1,10 +1,10 @@
-"""From scenes and a recipe to states (fit), and from a scene and states to a plan that tiles follow."""
+"""The plan: from a scene and fitted states to what every tile follows. Reads no pixel."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,37 +16,13 @@ from hsgeo.plugin.needs import Layout, VarSpec
 from hsgeo.plugin.onefile import reduce_with_sources
 from hsgeo.plugin.quality import Quality
 from hsgeo.plugin.registry import Registry
-from hsgeo.product.provenance import identify
-from hsgeo.run.threads import pinned
-from hsgeo.spectra.library import resample_library
 from hsgeo.stages.apply import Frame, PlannedStep
-from hsgeo.stages.bands import declared_good, look
-from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
-from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
+from hsgeo.stages.chain import build_chain
+from hsgeo.stages.fitting import plan_step, stage_layout
 from hsgeo.stages.recipe import Recipe, SceneOptions
-from hsgeo.stages.sample import Patch, draw
 from hsgeo.stages.source import Source
 
-__all__ = ["Plan", "State", "fit_chain", "make_plan", "scene_identity", "state_recipe"]
-
-
-class State(dict[str, xr.Dataset]):
-    """Fit states by step id; ``"scene"`` holds what all share (good bands, noise, given endmembers, recipe).
-
-    Besides the mapping, which is all that is ever stored, it remembers the identities of the scenes it was
-    fitted on, so that unmixing one of them right away does not read its sample again.
-    """
-
-    def __init__(
-        self, states: Mapping[str, xr.Dataset], seen: Sequence[tuple[xr.Dataset, dict[str, Any]]] = ()
-    ) -> None:
-        super().__init__(states)
-        self._seen = tuple(seen)
-
-    def identity(self, scene: xr.Dataset) -> dict[str, Any] | None:
-        """Return the identity of a scene that this state was fitted on."""
-        return next((known for held, known in self._seen if held is scene), None)
-
+__all__ = ["Plan", "check_quantity", "check_same_bands", "good_only", "make_plan", "mask_bits", "state_recipe"]
 
 SAME_BAND = 2.0  # nm: scenes of one sensor differ by less (smile, recalibration); another sensor differs by more
 
@@ -98,14 +74,16 @@ class Plan:
         return reduce_with_sources(Plan, {f.name: getattr(self, f.name) for f in fields(self)}, self.sources)
 
 
-def _mask_bits(options: SceneOptions) -> int:
+def mask_bits(options: SceneOptions) -> int:
+    """Return the quality bits that leave a pixel out."""
     bits = 0
     for name in options.mask:
         bits |= int(Quality[name.upper()])
     return bits
 
 
-def _check_quantity(scene: xr.Dataset, options: SceneOptions) -> None:
+def check_quantity(scene: xr.Dataset, options: SceneOptions) -> None:
+    """Refuse radiance that was not asked for."""
     quantity = scene["spectra"].attrs.get("quantity", "reflectance")
     if quantity == "radiance" and not options.radiance:
         raise SceneError(
@@ -115,180 +93,13 @@ def _check_quantity(scene: xr.Dataset, options: SceneOptions) -> None:
         )
 
 
-def _given_vars(
-    library: xr.Dataset | None, steps: Sequence[Step], look_: xr.Dataset, scene: xr.Dataset
-) -> tuple[dict[str, xr.DataArray], np.ndarray]:
-    """Bring given spectra to the scene's bands; return scene variables (all bands) and the bands they cover."""
-    good = look_["good"].values
-    if library is None:
-        return {}, good
-    spectra = resample_library(library, look_["wavelength"].values, look_["fwhm"].values)
-    values = spectra["spectra"].transpose("spectrum", "band")
-    covered = good & np.isfinite(values.values).all(axis=0)
-    if not covered.any():
-        raise ConfigError(
-            "the given endmembers share no band with the scene",
-            f"spectra within {look_['wavelength'].values[good].min():.0f}-"
-            f"{look_['wavelength'].values[good].max():.0f} nm",
-            "Check the wavelengths and units of the library",
-        )
-    if any(var.name == "library" for step in steps for var in step.record.reads):
-        return {"library": values}, covered
-    count, bands = values.sizes["spectrum"], int(covered.sum())
-    if count > bands:
-        raise ConfigError(
-            f"{count} endmembers were given for {bands} bands",
-            "at most as many endmembers as good bands; libraries with classes need a stage that reads 'library'",
-            "Choose some with --select",
-        )
-    names = [str(name) for name in spectra["name"].values]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"two endmembers are called {twice!r}", "names that differ", "Use --rename or --select")
-    E = xr.DataArray(
-        values.values.astype(np.float32), dims=("endmember", "band"), coords={"endmember": np.array(names)}
-    )
-    return {"endmembers": E}, covered
-
-
-def fit_chain(
-    scenes: Sequence[xr.Dataset],
-    recipe: Recipe,
-    registry: Registry,
-    *,
-    library: xr.Dataset | None = None,
-    say_dropped: bool = True,
-    notice: Callable[[str], None] = lambda text: None,
-    progress: Callable[[str, float], None] = lambda step, fraction: None,
-) -> State:
-    """Learn everything a recipe has to learn from scenes.
-
-    Parameters
-    ----------
-    scenes : sequence of xarray.Dataset
-        One scene, or several of the same bands.
-    recipe : Recipe
-        What to fit.
-    registry : Registry
-        Where the stages are.
-    library : xarray.Dataset, optional
-        Given endmembers, ``spectra (spectrum, band)``.
-    say_dropped : bool
-        Whether stages that given endmembers make superfluous are worth a notice.
-    notice : callable
-        Told what the user should know.
-    progress : callable
-        Told the step and how far it is.
-
-    Returns
-    -------
-    dict of str to xarray.Dataset
-        The states.
-    """
-    options = recipe.scene.with_
-    for scene in scenes:
-        _check_quantity(scene, options)
-        _check_same_bands(scenes[0], scene)
-    steps = build_chain(recipe, registry)
-    given = {"spectra": "tile"}
-    if library is not None:
-        steps, dropped = drop_endmember_steps(steps)
-        if dropped and say_dropped:
-            notice(f"endmembers were given: {', '.join(dropped)} left out")
-        reads_library = any(var.name == "library" for step in steps for var in step.record.reads)
-        given["library" if reads_library else "endmembers"] = "scene"
-    _check_before_reading(scenes[0], steps, options, recipe.seed, given)
-    progress("sample", 0.0)
-    materials, shared = _materials(scenes, recipe, options)
-    extra, covered = _given_vars(library, steps, shared, scenes[0])
-    if not np.array_equal(covered, shared["good"].values):
-        lost = int(shared["good"].values.sum() - covered.sum())
-        notice(f"the given endmembers do not cover {lost} good bands, which are left out")
-        shared = shared.assign(good=("band", covered), noise=shared["noise"].where(xr.DataArray(covered, dims="band")))
-        materials = [_with_good(material, covered) for material in materials]
-    progress("sample", 1.0)
-    shared = shared.assign(extra)
-    state: dict[str, xr.Dataset] = {}
-    scene_vars = _good_only(extra, covered)
-    planned: list[PlannedStep] = []
-    with pinned():
-        for step in steps:
-            progress(step.id, 0.0)
-            layout = stage_layout(materials[0].frame, shared, scene_vars)
-            learnt, written, report = fit_step(
-                step, layout, planned, materials, scene_vars, _report_to(progress, step.id)
-            )
-            if report:
-                learnt = learnt.assign_attrs(sample=json.dumps(report, sort_keys=True))
-            scene_vars = {**scene_vars, **written}
-            if learnt.variables or learnt.attrs:
-                state[step.id] = learnt
-            layout = stage_layout(materials[0].frame, shared, scene_vars)
-            planned.append(plan_step(step, layout, learnt, scene_vars))
-            progress(step.id, 1.0)
-    dropped_recipe = recipe.model_copy(
-        update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})}
-    )
-    state["scene"] = shared.assign_attrs(recipe=json.dumps(dropped_recipe.dump(), sort_keys=True))
-    seen = [(scene, _identity(scene, m.patches)) for scene, m in zip(scenes, materials, strict=True)]
-    return State(state, seen)
-
-
-def _identity(scene: xr.Dataset, patches: Sequence[Patch]) -> dict[str, Any]:
-    return identify(scene, np.concatenate([p.spectra.reshape(p.spectra.shape[0], -1) for p in patches], axis=1))
-
-
-def scene_identity(scene: xr.Dataset, state: Mapping[str, xr.Dataset]) -> dict[str, Any]:
-    """Identify a scene by a hash of its sample, which is read unless ``state`` was fitted on this very scene."""
-    known = state.identity(scene) if isinstance(state, State) else None
-    return known or _identity(scene, draw(Source.of(scene), state_recipe(state).seed))
-
-
-def _report_to(progress: Callable[[str, float], None], step: str) -> Callable[[float, str], None]:
-    return lambda fraction, _text: progress(step, fraction)
-
-
-def _good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[str, xr.DataArray]:
+def good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[str, xr.DataArray]:
+    """Return scene-scope variables on the good bands only."""
     return {name: var.isel(band=np.flatnonzero(good)) if "band" in var.dims else var for name, var in variables.items()}
 
 
-def _check_before_reading(
-    scene: xr.Dataset, steps: Sequence[Step], options: SceneOptions, seed: int, given: Mapping[str, str]
-) -> None:
-    good = declared_good(scene, options)
-    source = Source.of(scene)
-    frame = Frame(source.height, source.width, good, _mask_bits(options), seed)
-    preview = xr.Dataset(
-        coords={"wavelength": ("band", scene["wavelength"].values), "fwhm": ("band", np.full(good.size, np.nan))},
-        attrs={"quantity": "reflectance"},
-    )
-    check_chain(steps, stage_layout(frame, preview, {}), given)
-
-
-def _materials(
-    scenes: Sequence[xr.Dataset], recipe: Recipe, options: SceneOptions
-) -> tuple[list[Material], xr.Dataset]:
-    sources = [Source.of(scene) for scene in scenes]
-    patches = [draw(source, recipe.seed, share=1 / len(sources)) for source in sources]
-    shared = look(scenes[0], [patch for group in patches for patch in group], options)
-    good, mask = shared["good"].values, _mask_bits(options)
-    return [
-        Material(source, tuple(group), Frame(source.height, source.width, good, mask, recipe.seed), shared)
-        for source, group in zip(sources, patches, strict=True)
-    ], shared
-
-
-def _with_good(material: Material, good: np.ndarray) -> Material:
-    frame = material.frame
-    return Material(
-        material.source,
-        material.patches,
-        Frame(frame.height, frame.width, good, frame.mask, frame.seed),
-        material.look,
-    )
-
-
-def _check_same_bands(first: xr.Dataset, other: xr.Dataset) -> None:
+def check_same_bands(first: xr.Dataset, other: xr.Dataset) -> None:
+    """Refuse scenes with other bands than those of the fit."""
     a, b = first["wavelength"].values, other["wavelength"].values
     if a.size != b.size or np.abs(a - b).max() > SAME_BAND:
         raise ConfigError(
@@ -342,13 +153,13 @@ def make_plan(
     """
     recipe = state_recipe(state)
     options, shared = recipe.scene.with_, state["scene"]
-    _check_quantity(scene, options)
-    _check_same_bands(shared, scene)
+    check_quantity(scene, options)
+    check_same_bands(shared, scene)
     source = Source.of(scene)
     good = shared["good"].values.astype(bool)
-    frame = Frame(source.height, source.width, good, _mask_bits(options), recipe.seed if seed is None else seed)
+    frame = Frame(source.height, source.width, good, mask_bits(options), recipe.seed if seed is None else seed)
     given = {name: shared[name] for name in ("endmembers", "library") if name in shared}
-    scene_vars: dict[str, xr.DataArray] = _good_only(given, good)
+    scene_vars: dict[str, xr.DataArray] = good_only(given, good)
     planned: list[PlannedStep] = []
     for step in build_chain(recipe, registry):
         learnt = state.get(step.id, xr.Dataset())

@@ -12,8 +12,9 @@ import xarray as xr
 from hsgeo.plugin.registry import Registry
 from hsgeo.product.provenance import provenance, provenance_attrs
 from hsgeo.product.template import assemble
+from hsgeo.run.fit import scene_identity
 from hsgeo.run.graph import tile_arrays
-from hsgeo.run.plan import Plan, scene_identity, state_recipe
+from hsgeo.run.plan import Plan, state_recipe
 from hsgeo.run.write import local_workers
 from hsgeo.tiles.grid import auto_tile
 from hsgeo.tiles.memory import tile_budget
