@@ -12,6 +12,7 @@ from hsgeo.spectra.absorption import default_good
 from hsgeo.spectra.noise import noise_std
 from hsgeo.stages.recipe import SceneOptions
 from hsgeo.stages.sample import Patch
+from hsgeo.stages.screen import screen
 
 __all__ = ["declared_good", "look"]
 
@@ -90,6 +91,10 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
             "Check nodata value and bad bands; scene.bad_bands sets them by hand",
         )
     whole = values[good][:, finite[good].all(axis=0)]
+    quantity = str(scene["spectra"].attrs.get("quantity", "reflectance"))
+    # a corrupt pixel is an error, not noise: one of them would raise the estimate of every band
+    ordinary, _ = screen(whole, scene["wavelength"].values[good], quantity)
+    whole = whole[:, ordinary] if ordinary.sum() > 1 else whole
     noise = np.full(good.size, np.nan)
     noise[good] = noise_std(whole.T) if whole.shape[1] > 1 else 0.0
     if options.bad_bands is None:  # the user's word is final; a file's list often forgets the edges of water vapour
@@ -110,7 +115,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
                 np.mean(np.square(values[good][:, candidates], dtype=np.float64), where=finite[good][:, candidates])
             )
         ),
-        "quantity": str(scene["spectra"].attrs.get("quantity", "reflectance")),
+        "quantity": quantity,
     }
     return out
 
