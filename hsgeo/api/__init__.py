@@ -1,6 +1,6 @@
 """One function per verb. The command line and the accessor call these and nothing else."""
 
-from hsgeo.api.again import Run, check_output, check_same_input, read_run, unfinished_tile, writes
+from hsgeo.api.again import Run, check_output, check_same_input, read_run, unfinished_tile, writer_name
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
 from hsgeo.api.recipes import resolve_recipe, state_recipe
 from hsgeo.api.verbs import (
@@ -36,5 +36,5 @@ __all__ = [
     "unfinished_tile",
     "unmix",
     "write",
-    "writes",
+    "writer_name",
 ]

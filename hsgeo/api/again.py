@@ -13,7 +13,7 @@ from hsgeo.errors import ConfigError
 from hsgeo.product.opening import open_product, open_state, unfinished
 from hsgeo.product.provenance import read_provenance
 
-__all__ = ["Run", "check_output", "check_same_input", "read_run", "unfinished_tile", "writes"]
+__all__ = ["Run", "check_output", "check_same_input", "read_run", "unfinished_tile", "writer_name"]
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,22 @@ def read_run(path: str | Path) -> Run:
                 f"the file with hash {value}",
                 "Give it with --plugin",
             )
-    state = open_state(path)
-    given = [name for name in ("endmembers", "library") if "scene" in state and name in state["scene"]]
-    library = _library(state["scene"], given[0]) if given else None
-    return Run(record["source"].get("path"), record["recipe"], record["source"], library)
+    return Run(record["source"].get("path"), record["recipe"], record["source"], _given(Path(path), record["recipe"]))
+
+
+def _given(path: Path, recipe: Mapping[str, Any]) -> xr.Dataset | None:
+    """Return the endmembers that a run was given, on the bands of its scene; None: it found them."""
+    from hsgeo.plugin.registry import registry
+    from hsgeo.spectra.library import as_library
+
+    if path.suffix == ".zarr":
+        shared = open_state(path).get("scene", xr.Dataset())
+        given = [name for name in ("endmembers", "library") if name in shared]
+        return _library(shared, given[0]) if given else None
+    records = [registry().stage(step["use"]) for step in recipe["stages"]]
+    if any(var.name == "endmembers" and not var.optional for record in records for var in record.writes):
+        return None
+    return as_library(open_product(path))  # a COG keeps no state, but its endmembers
 
 
 def _library(shared: xr.Dataset, name: str) -> xr.Dataset:
@@ -149,21 +161,24 @@ def unfinished_tile(path: str | Path) -> int | None:
     return stored(path) if unfinished(Path(path)) is not None else None
 
 
-def writes(writer: str, path: str | Path) -> bool:
-    """Tell whether a writer writes paths with this suffix.
+def writer_name(wanted: str | None, path: str | Path) -> str:
+    """Choose the writer of an output: the recipe's where it writes this suffix, else by suffix.
 
     Parameters
     ----------
-    writer : str
-        Name of the writer.
+    wanted : str or None
+        The recipe's writer.
     path : path
         The output.
 
     Returns
     -------
-    bool
-        Whether it does.
+    str
+        Name of the writer.
     """
     from hsgeo.plugin.registry import registry
+    from hsgeo.product.writing import choose_writer
 
-    return Path(path).suffix.lower() in registry().writer(writer).suffixes
+    if wanted is not None and Path(path).suffix.lower() in registry().writer(wanted).suffixes:
+        return wanted
+    return choose_writer(path).name

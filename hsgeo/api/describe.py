@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import rioxarray  # noqa: F401 - registers .rio
 import xarray as xr
 
 from hsgeo.errors import ProductError

@@ -59,6 +59,7 @@ def list_plugins(kind: str | None = None) -> dict[str, list[dict[str, Any]]]:
 def open_library(
     library: str | Path | xr.Dataset,
     *,
+    scale: float | None = None,
     select: Iterable[str] = (),
     drop: Iterable[str] = (),
     rename: Mapping[str, str] | None = None,
@@ -69,10 +70,12 @@ def open_library(
     ----------
     library : path or xarray.Dataset
         Where they are; a Dataset is a library or a product already opened.
+    scale : float, optional
+        Factor from the numbers in a file to reflectance; None: what the file says, or their size.
     select : iterable of str
-        Names to keep, in this order; none: all.
+        Names to keep, in this order, or patterns such as ``"soil*"``; none: all.
     drop : iterable of str
-        Names to leave out.
+        Names or patterns to leave out.
     rename : mapping of str to str
         New names by old ones.
 
@@ -88,7 +91,18 @@ def open_library(
     """
     from hsgeo.spectra.library import as_library, choose, read_library
 
-    opened = as_library(library) if isinstance(library, xr.Dataset) else read_library(Path(library))
+    if isinstance(library, xr.Dataset):
+        opened = as_library(library)
+    elif not isinstance(library, (str, Path)):
+        raise ConfigError(
+            f"endmembers is a {type(library).__name__}",
+            "a path, or a Dataset: a library or a product",
+            "See docs/conventions",
+        )
+    elif Path(library).suffix.lower() in (".tif", ".tiff"):  # a product in COG form carries its endmembers, too
+        opened = as_library(open_product(library))
+    else:
+        opened = read_library(Path(library), scale=scale)
     return choose(opened, select=tuple(select), drop=tuple(drop), rename=dict(rename or {}))
 
 
@@ -238,7 +252,9 @@ def unmix(
         notice("the scene has no CRS, so the product will have none")
     plan = make_plan(scene, state, registry(), seed=seed, on_tile_error=on_tile_error)
     side = plan_tile(plan, scene, client) if tile == "auto" else int(tile)
-    return product_of(scene, plan, state, side, registry())
+    product = product_of(scene, plan, state, side, registry())
+    product.encoding["hsgeo_state"] = dict(state)
+    return product
 
 
 def write(
@@ -263,7 +279,7 @@ def write(
     path : path
         ``.zarr`` or ``.tif``; the suffix chooses the writer.
     state : mapping, optional
-        Fit states to keep with the product, so that ``state=path`` works later.
+        Fit states to keep with the product, so that ``state=path`` works later; None: those `unmix` used.
     writer : str, optional
         Instead of the suffix.
     options : mapping, optional
@@ -290,6 +306,7 @@ def write(
     from hsgeo.plugin.registry import registry
     from hsgeo.product.convention import check_product
     from hsgeo.product.provenance import read_provenance
+    from hsgeo.product.template import placed
     from hsgeo.product.writing import check_target, choose_writer
     from hsgeo.run.product import tile_of
     from hsgeo.run.write import write_tiles
@@ -301,6 +318,9 @@ def write(
     source = known.get("source", {}).get("path")
     check_target(path, overwrite=overwrite, resume=resume, inputs=[*inputs, *([source] if source else [])])
     check_product(product)
+    if state is None:
+        state = product.encoding.get("hsgeo_state")  # where `unmix` leaves it
+    product = placed(product)
     reg = registry()
     target = reg.load(record)(make_options(reg.options(record), options or {}, f"writer {record.name!r}"))
     side = tile_of(product)

@@ -12,6 +12,8 @@ import click
 
 __all__ = ["Job", "run_job"]
 
+MANY = 0.2  # of the usable pixels unmodelled: then the summary says what to try
+
 
 @dataclass(frozen=True)
 class Job:
@@ -22,6 +24,7 @@ class Job:
     recipe: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     endmembers: Any = None
+    library_scale: float | None = None
     select: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
@@ -76,13 +79,16 @@ def run_job(job: Job) -> int:
         recipe = api.resolve_recipe(
             job.recipe, options=job.options, seed=job.seed, count=job.count, reader=job.reader, grid=job.grid
         )
+    recipe["output"]["use"] = api.writer_name(recipe["output"]["use"], job.out)
     tile = job.tile or (api.unfinished_tile(job.out) if job.resume else None) or "auto"
     scene = api.open_scene(
         job.input, reader=job.reader or recipe["scene"]["use"], options=recipe["scene"]["reader"], chunks=None
     )
     library = None
     if job.endmembers is not None:
-        library = api.open_library(job.endmembers, select=job.select, drop=job.drop, rename=job.rename)
+        library = api.open_library(
+            job.endmembers, scale=job.library_scale, select=job.select, drop=job.drop, rename=job.rename
+        )
     with cluster_client(job.cluster) as client, progress_bars(quiet=job.quiet) as progress:
         if state is None:
             state = api.fit(scene, recipe=recipe, endmembers=library, notice=tell, progress=progress)
@@ -101,7 +107,7 @@ def run_job(job: Job) -> int:
             product,
             job.out,
             state=state,
-            writer=_writer(recipe, job.out),
+            writer=recipe["output"]["use"],
             options=recipe["output"]["with"],
             overwrite=job.overwrite,
             resume=job.resume,
@@ -112,14 +118,6 @@ def run_job(job: Job) -> int:
     if not job.quiet or job.as_json:
         _report(job, written, state, time.perf_counter() - start)
     return 3 if written.failed else 0
-
-
-def _writer(recipe: Mapping[str, Any], out: Path) -> str | None:
-    """Take the recipe's writer when it writes this suffix; else the suffix decides."""
-    from hsgeo import api
-
-    name = recipe["output"]["use"]
-    return name if name is not None and api.writes(name, out) else None
 
 
 def _report(job: Job, written: Any, state: Mapping[str, Any], seconds: float) -> None:
@@ -171,13 +169,23 @@ def _table(summary: dict[str, Any], job: Job, *, has_crs: bool) -> None:
     ]
     for line in lines:
         console.print(line, highlight=False)
+    unmodelled = summary["flags"].get("unmodelled", 0)
+    if unmodelled > MANY * max(summary["usable"], 1):
+        console.print(
+            f"[yellow]{100 * unmodelled / summary['usable']:.0f} % of the pixels hold something that the endmembers "
+            f"do not explain: try --count {len(summary['endmembers']) + 2}, or look at the rmse map[/yellow]",
+            highlight=False,
+        )
     console.print("Next:", style="bold")
-    console.print(f"  hsgeo plot {escape(str(job.out))}        look at the maps and spectra", highlight=False)
+    console.print(
+        f"  hsgeo plot {escape(str(job.out))}        look at the maps and spectra", highlight=False, soft_wrap=True
+    )
     if job.out.suffix == ".zarr":
         console.print(
             f"  hsgeo unmix --input OTHER --out other.zarr --state {escape(str(job.out))}        "
             "apply the same fit to another scene",
             highlight=False,
+            soft_wrap=True,
         )
         if has_crs:
             console.print(

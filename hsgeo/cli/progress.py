@@ -13,7 +13,7 @@ __all__ = ["notice", "progress_bars"]
 
 def notice(text: str) -> None:
     """Print a notice on stderr."""
-    click.echo(f"{click.style('Note:', fg='yellow', bold=True)} {text[:1].upper()}{text[1:]}.", err=True)
+    click.echo(f"{click.style('Note:', fg='yellow', bold=True)} {text}.", err=True)
 
 
 @contextmanager

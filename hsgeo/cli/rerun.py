@@ -34,15 +34,18 @@ def rerun(
     """Repeat the run that made PRODUCT: same recipe, same seed, same scene, installed plugins."""
     from hsgeo import api
     from hsgeo.cli.job import Job, run_job
-    from hsgeo.errors import ProductError
+    from hsgeo.errors import ConfigError, ProductError
     from hsgeo.plugin.registry import registry
 
     registry(plugins)
     again = api.read_run(product)
     if input_ is None and again.path is None:
         raise ProductError(f"{product} was made from a scene in memory", "a scene in a file", "Give it with --input")
+    source = input_ or Path(str(again.path))
+    if not source.exists():
+        raise ConfigError(f"the scene of {product} is no longer at {source}", "its scene", "Say where it is: --input")
     job = Job(
-        input=input_ or Path(str(again.path)),
+        input=source,
         out=out,
         recipe=again.recipe,
         endmembers=again.library,

@@ -46,7 +46,13 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--recipe", help="Name or YAML file; default: the one for everybody.")
 @click.option("-o", "options", multiple=True, metavar="STEP.KEY=VALUE", help="Option of a step, scene, reader, output.")
 @click.option("--endmembers", type=click.Path(path_type=Path), help="Library (.sli, .csv, .zarr, .nc) or a product.")
-@click.option("--select", multiple=True, metavar="NAME", help="Use only these of the given endmembers.")
+@click.option("--library-scale", type=float, help="Factor from the library's numbers to reflectance.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="NAME",
+    help="Use only these of the given endmembers; soil* takes all that match.",
+)
 @click.option("--drop", multiple=True, metavar="NAME", help="Leave these out.")
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="Give an endmember another name.")
 @click.option("--count", type=int, help="Number of endmembers; default: found out.")
@@ -56,6 +62,9 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="Load a one-file plugin.")
 @click.option("--reader", help="Reader, where several know the file.")
 @click.option("--grid", type=click.Choice(["auto", "scene"]), help="Grid of the product.")
+@click.option(
+    "--zarr-format", type=click.Choice(["2", "3"]), help="Of a .zarr product; default: 2, which all GIS read."
+)
 @click.option("--cluster", metavar="local:N|cuda|tcp://...", help="dask cluster; default: threads of this process.")
 @click.option("--on-tile-error", type=click.Choice(["raise", "mask"]), default="raise", show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace an existing product.")
@@ -69,6 +78,7 @@ def unmix(
     recipe: str | None,
     options: tuple[str, ...],
     endmembers: Path | None,
+    library_scale: float | None,
     select: tuple[str, ...],
     drop: tuple[str, ...],
     rename: tuple[str, ...],
@@ -79,6 +89,7 @@ def unmix(
     plugins: tuple[Path, ...],
     reader: str | None,
     grid: str | None,
+    zarr_format: str | None,
     cluster: str | None,
     on_tile_error: str,
     overwrite: bool,
@@ -103,12 +114,18 @@ def unmix(
         )
     if endmembers is not None and count is not None:
         raise ConfigError("--count together with --endmembers", "one of them", "Choose with --select or --drop")
+    laid = _options(options)
+    if count is not None and any(key.endswith(".count") for key in laid):
+        raise ConfigError("--count together with -o STEP.count", "one of them", "Leave one out")
+    if zarr_format is not None:
+        laid["output.zarr_format"] = int(zarr_format)
     job = Job(
         input=input_,
         out=out,
         recipe=recipe,
-        options=_options(options),
+        options=laid,
         endmembers=endmembers,
+        library_scale=library_scale,
         select=select,
         drop=drop,
         rename=_names(rename),

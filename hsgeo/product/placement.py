@@ -71,7 +71,6 @@ class Placement:
             Empty where nothing is known.
         """
         out: dict[str, Any] = {}
-        used = []
         if self.transform is not None:
             a, b, c, d, e, f = self.transform
             rows, cols = self.shape
@@ -81,17 +80,18 @@ class Placement:
             out["spatial:transform"] = list(self.transform)
             out["spatial:shape"] = list(self.shape)
             out["spatial:bbox"] = [min(xs), min(ys), max(xs), max(ys)]
-            used.append(_CONVENTIONS["spatial"])
         if self.crs is not None:
             authority = self.crs.to_authority()
             if authority:
                 out["proj:code"] = ":".join(authority)
             else:
                 out["proj:wkt2"] = self.crs.to_wkt(version="WKT2_2019")
-            used.append(_CONVENTIONS["proj"])
-        if used:
-            out["zarr_conventions"] = [dict(item) for item in used]
         return out
+
+    def conventions(self) -> list[dict[str, str]]:
+        """Return the ``zarr_conventions`` that go with `attrs`; only Zarr can hold such a list."""
+        known = {"spatial": self.transform is not None, "proj": self.crs is not None}
+        return [dict(_CONVENTIONS[name]) for name, used in known.items() if used]
 
 
 def find_placement(ds: xr.Dataset) -> Placement:

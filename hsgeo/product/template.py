@@ -13,7 +13,7 @@ from hsgeo.errors import ProductError
 from hsgeo.plugin.quality import quality_attrs
 from hsgeo.product.placement import Placement, find_placement
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "placed"]
 
 _SWATH = ("lat", "lon", "glt_x", "glt_y")  # what georeferencing after unmixing needs
 _MEANING = {"sum": "one", "scale": "physical", "shade": "none"}  # what an abundance means unless told otherwise
@@ -95,6 +95,34 @@ def assemble(
         out.variables[label].encoding.pop(
             "grid_mapping", None
         )  # the attribute holds it: an encoding= of the user would replace this
+    return out
+
+
+def placed(product: xr.Dataset) -> xr.Dataset:
+    """Return a product whose ``spatial_ref`` and attributes say where it lies now, as writers want it.
+
+    Slicing leaves the transform of the whole behind; the coordinates rule.
+
+    Parameters
+    ----------
+    product : xarray.Dataset
+        A product, perhaps cut.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same variables.
+    """
+    where = find_placement(product)
+    out = product.assign_coords(_scene_coords(product, where))
+    stale = ("spatial:", "proj:", "zarr_conventions")
+    out.attrs = {key: value for key, value in product.attrs.items() if not str(key).startswith(stale)} | where.attrs()
+    if where.conventions():
+        out.attrs["zarr_conventions"] = where.conventions()
+    if where.crs is not None and not where.rotated:
+        out = out.rio.write_coordinate_system()
+    for coord in out.coords.values():
+        coord.encoding = {"_FillValue": None} if coord.dtype.kind == "f" else {}
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,11 @@ from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
 from hsgeo.stages.recipe import Recipe, SceneOptions
 from hsgeo.stages.sample import Patch, draw
 from hsgeo.stages.source import Source
+from hsgeo.stages.validity import possible
 
 __all__ = ["State", "fit_chain", "scene_identity"]
+
+ZEROS = 0.01  # share of all-zero pixels worth a word; on real scenes single pixels of deep water are 0 in every band
 
 
 class State(dict[str, xr.Dataset]):
@@ -138,6 +142,18 @@ def fit_chain(
         notice(f"the given endmembers do not cover {lost} good bands, which are left out")
         shared = shared.assign(good=("band", covered), noise=shared["noise"].where(xr.DataArray(covered, dims="band")))
         materials = [_with_good(material, covered) for material in materials]
+    if shared.attrs["zero_share"] > ZEROS:
+        notice(
+            f"{100 * shared.attrs['zero_share']:.0f} % of the sample is exactly 0 in every band and taken as measured; "
+            "if that is nodata, say so (reader option nodata=0, or ds.hsu.standardize(nodata=0))"
+        )
+    if shared.attrs["noisy_bands"]:
+        noisy = json.loads(shared.attrs["noisy_bands"])
+        some = ", ".join(f"{w:.0f}" for w in noisy[:6]) + (" ..." if len(noisy) > 6 else "")
+        notice(
+            f"{len(noisy)} bands are left out because they are far noisier than the others ({some} nm); "
+            "scene.bad_bands decides otherwise"
+        )
     progress("sample", 1.0)
     shared = shared.assign(extra)
     state: dict[str, xr.Dataset] = {}
@@ -185,7 +201,7 @@ def _check_before_reading(
 ) -> None:
     good = declared_good(scene, options)
     source = Source.of(scene)
-    frame = Frame(source.height, source.width, good, mask_bits(options), seed)
+    frame = Frame(source.height, source.width, good, mask_bits(options), seed, np.inf)
     preview = xr.Dataset(
         coords={"wavelength": ("band", scene["wavelength"].values), "fwhm": ("band", np.full(good.size, np.nan))},
         attrs={"quantity": "reflectance"},
@@ -199,9 +215,9 @@ def _materials(
     sources = [Source.of(scene) for scene in scenes]
     patches = [draw(source, recipe.seed, share=1 / len(sources)) for source in sources]
     shared = look(scenes[0], [patch for group in patches for patch in group], options)
-    good, mask = shared["good"].values, mask_bits(options)
+    good, mask, limit = shared["good"].values, mask_bits(options), possible(shared.attrs["quantity"])
     return [
-        Material(source, tuple(group), Frame(source.height, source.width, good, mask, recipe.seed), shared)
+        Material(source, tuple(group), Frame(source.height, source.width, good, mask, recipe.seed, limit), shared)
         for source, group in zip(sources, patches, strict=True)
     ], shared
 
@@ -211,6 +227,6 @@ def _with_good(material: Material, good: np.ndarray) -> Material:
     return Material(
         material.source,
         material.patches,
-        Frame(frame.height, frame.width, good, frame.mask, frame.seed),
+        replace(frame, good=good),
         material.look,
     )

@@ -21,6 +21,7 @@ from hsgeo.stages.chain import build_chain
 from hsgeo.stages.fitting import plan_step, stage_layout
 from hsgeo.stages.recipe import Recipe, SceneOptions
 from hsgeo.stages.source import Source
+from hsgeo.stages.validity import possible
 
 __all__ = ["Plan", "check_quantity", "check_same_bands", "good_only", "make_plan", "mask_bits", "state_recipe"]
 
@@ -157,7 +158,14 @@ def make_plan(
     check_same_bands(shared, scene)
     source = Source.of(scene)
     good = shared["good"].values.astype(bool)
-    frame = Frame(source.height, source.width, good, mask_bits(options), recipe.seed if seed is None else seed)
+    frame = Frame(
+        source.height,
+        source.width,
+        good,
+        mask_bits(options),
+        recipe.seed if seed is None else seed,
+        possible(str(shared.attrs["quantity"])),
+    )
     given = {name: shared[name] for name in ("endmembers", "library") if name in shared}
     scene_vars: dict[str, xr.DataArray] = good_only(given, good)
     planned: list[PlannedStep] = []

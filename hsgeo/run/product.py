@@ -56,7 +56,7 @@ def tile_of(product: xr.Dataset) -> int:
     chunks = product["abundance"].variable.chunksizes
     if not chunks:
         return max(product.sizes["y"], product.sizes["x"])
-    return int(max(chunks["y"][0], chunks["x"][0]))
+    return int(max(*chunks["y"], *chunks["x"]))
 
 
 def product_of(

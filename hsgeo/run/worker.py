@@ -14,13 +14,13 @@ from hsgeo.plugin.quality import Quality
 from hsgeo.run.plan import Plan
 from hsgeo.run.threads import pinned
 from hsgeo.stages.apply import Raster, apply_chain, fill_value
+from hsgeo.stages.bands import BEST_SNR
 from hsgeo.stages.source import Source
 from hsgeo.tiles.grid import Box
 
-__all__ = ["BEST_SNR", "UNMODELLED", "kernels_for", "run_tile"]
+__all__ = ["UNMODELLED", "kernels_for", "run_tile"]
 
 UNMODELLED = 20.0  # times the noise level: the model error of good fits on real scenes is about 10 (docs/conventions)
-BEST_SNR = 500.0  # smoothed and simulated scenes seem to have no noise; no imaging spectrometer is better than this
 _KEPT = 4  # plans whose kernels stay loaded in a process: a few products at a time, not a day's archive
 
 _lock = threading.Lock()

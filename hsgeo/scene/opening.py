@@ -71,7 +71,7 @@ def open_scene(
             "a complete, undamaged file of its format",
             "Copy or download it again; `hsgeo list readers` shows what else --reader can name",
         ) from error
-    scene.encoding["source"] = str(path)
+    scene.encoding["source"] = str(Path(path).absolute())  # a product is rerun from another folder, too
     if chunks is None:
         return scene
     sides = {"band": -1, "y": TILE, "x": TILE} if isinstance(chunks, str) else dict(chunks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -160,9 +161,9 @@ def choose(
     library : xarray.Dataset
         A library.
     select : sequence of str
-        Names to keep, in this order; empty: all.
+        Names or shell patterns to keep, in this order; empty: all.
     drop : sequence of str
-        Names to leave out.
+        Names or patterns to leave out.
     rename : mapping of str to str
         New names by old ones.
 
@@ -178,12 +179,17 @@ def choose(
     """
     rename = dict(rename or {})
     names = [str(name) for name in library["name"].values]
-    for name in [*select, *drop, *rename]:
-        if name not in names:
+    taken = {
+        pattern: [i for i, name in enumerate(names) if fnmatchcase(name, pattern) or name == pattern]
+        for pattern in [*select, *drop, *rename]
+    }
+    for name, found in taken.items():
+        if not found:
             some = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
             raise ConfigError(f"the library has no spectrum called {name!r}", some)
-    order = [i for wanted in select for i, name in enumerate(names) if name == wanted] or list(range(len(names)))
-    order = [i for i in order if names[i] not in drop]
+    order = list(dict.fromkeys(i for pattern in select for i in taken[pattern])) or list(range(len(names)))
+    dropped = {i for pattern in drop for i in taken[pattern]}
+    order = [i for i in order if i not in dropped]
     if not order:
         raise ConfigError("no spectrum of the library is left", "at least one", "Drop fewer")
     kept = [rename.get(names[i], names[i]) for i in order]

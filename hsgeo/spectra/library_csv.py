@@ -20,6 +20,7 @@ _LAYOUTS = (
     "or rows = spectra, with wavelengths as column names"
 )
 _WAVELENGTH = re.compile(r"(wave ?length|wavelengths|wl|lambda|centre|center|nm|um)\b", re.IGNORECASE)
+_FLAGS = ("good", "bbl", "bad band list")  # what hsgeo and ENVI call the band flag; no material
 _FWHM = re.compile(r"(fwhm|width|bandwidth)\b", re.IGNORECASE)
 _NAMES = ("name", "spectrum", "spectra names", "id", "sample", "label")
 _CLASSES = ("class", "category", "type", "level_1")
@@ -83,7 +84,8 @@ def _rows_are_spectra(path: Path, header: list[str], body: list[list[str]], band
 
 def _rows_are_bands(path: Path, header: list[str], body: list[list[str]], at: int) -> xr.Dataset:
     wide = [i for i, cell in enumerate(header) if i != at and _FWHM.match(cell.replace("_", " "))]
-    columns = [i for i in range(len(header)) if i != at and i not in wide]
+    flags = [i for i, cell in enumerate(header) if i != at and cell.strip().lower() in _FLAGS]
+    columns = [i for i, cell in enumerate(header) if cell.strip() and i != at and i not in (*wide, *flags)]
     if not columns:
         raise ConfigError(f"{path.name} has no column besides the wavelength", _LAYOUTS)
     table = _values(path, [[row[at], *[row[i] for i in wide[:1]], *[row[i] for i in columns]] for row in body])

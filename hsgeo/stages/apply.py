@@ -77,6 +77,8 @@ class Frame:
         Quality bits that leave a pixel out.
     seed : int
         Of the run.
+    limit : float
+        Magnitude beyond which a value is impossible.
     """
 
     height: int
@@ -84,6 +86,7 @@ class Frame:
     good: np.ndarray
     mask: int
     seed: int
+    limit: float
 
 
 def full_box(frame: Frame) -> Box:
@@ -130,7 +133,7 @@ def apply_chain(
         boxes.append(grow(planned.needs.window, boxes[-1], frame.height, frame.width))
     boxes.reverse()
     outer = boxes[0]
-    spectra, bits = prepare(*read(outer), frame.good, frame.mask)
+    spectra, bits = prepare(*read(outer), frame.good, frame.mask, frame.limit)
     rasters = {"spectra": Raster(("band",), spectra)}
     for planned, kernel, seen, filled in zip(steps, kernels, boxes[:-1], boxes[1:], strict=True):
         if kernel is not None:

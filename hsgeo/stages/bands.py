@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +14,13 @@ from hsgeo.spectra.noise import noise_std
 from hsgeo.stages.recipe import SceneOptions
 from hsgeo.stages.sample import Patch
 from hsgeo.stages.screen import screen
+from hsgeo.stages.validity import possible
 
-__all__ = ["declared_good", "look"]
+__all__ = ["BEST_SNR", "declared_good", "look"]
 
 MISSING = 0.05  # share of the valid pixels a band may miss (design.md section 3)
+BEST_SNR = 500.0  # no imaging spectrometer is better; smoothed and simulated scenes seem to be
+NO_REFLECTANCE = 2.0  # median of a scene: fresh snow stays below 1
 NOISY = 10.0  # times the median noise that makes a band bad (docs/conventions)
 
 
@@ -62,7 +66,9 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     -------
     xarray.Dataset
         ``good (band)`` bool, ``noise (band)`` (standard deviation in the units of the data, NaN in bad
-        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level`` and ``signal_level`` (rms), ``quantity``.
+        bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level`` and ``signal_level`` (rms of
+        ordinary pixels), ``noisy_bands`` (JSON, nm),
+        ``zero_share`` (pixels that are 0 in every good band), ``quantity``.
 
     Raises
     ------
@@ -75,7 +81,11 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
             "no band is good", "at least one band", "Give scene.bad_bands, or correct the file's bad band list"
         )
     values = np.concatenate([patch.spectra.reshape(patch.spectra.shape[0], -1) for patch in patches], axis=1)
-    finite = np.isfinite(values)
+    quantity = str(scene["spectra"].attrs.get("quantity", "reflectance"))
+    _check_scale(values[good], quantity)
+    limit = possible(quantity)
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(values) & (np.abs(values) <= limit)
     candidates = finite[good].any(axis=0)
     if not candidates.any():
         raise SceneError(
@@ -91,14 +101,16 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
             "Check nodata value and bad bands; scene.bad_bands sets them by hand",
         )
     whole = values[good][:, finite[good].all(axis=0)]
-    quantity = str(scene["spectra"].attrs.get("quantity", "reflectance"))
     # a corrupt pixel is an error, not noise: one of them would raise the estimate of every band
     ordinary, _ = screen(whole, scene["wavelength"].values[good], quantity)
     whole = whole[:, ordinary] if ordinary.sum() > 1 else whole
     noise = np.full(good.size, np.nan)
     noise[good] = noise_std(whole.T) if whole.shape[1] > 1 else 0.0
+    signal = float(np.sqrt(np.mean(np.square(whole, dtype=np.float64))))
+    noisy = np.zeros(good.size, bool)
     if options.bad_bands is None:  # the user's word is final; a file's list often forgets the edges of water vapour
-        noisy = good & (np.nan_to_num(noise) > NOISY * np.nanmedian(noise)) & (np.nanmedian(noise) > 0)
+        # resampled and simulated scenes have hardly any noise, and then a ratio of noises says nothing
+        noisy = good & (np.nan_to_num(noise) > NOISY * max(float(np.nanmedian(noise)), signal / BEST_SNR))
         good, noise = good & ~noisy, np.where(noisy, np.nan, noise)
     out = xr.Dataset(
         {"good": ("band", good), "noise": ("band", noise)},
@@ -110,14 +122,28 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     )
     out.attrs = {
         "noise_level": float(np.sqrt(np.nanmean(noise[good] ** 2))),
-        "signal_level": float(
-            np.sqrt(
-                np.mean(np.square(values[good][:, candidates], dtype=np.float64), where=finite[good][:, candidates])
-            )
-        ),
+        "signal_level": signal,
+        "zero_share": float((values[good] == 0).all(axis=0).mean()),
+        "noisy_bands": json.dumps([round(float(w), 1) for w in scene["wavelength"].values[noisy]])
+        if noisy.any()
+        else "",
         "quantity": quantity,
     }
     return out
+
+
+def _check_scale(values: np.ndarray, quantity: str) -> None:
+    """Refuse numbers that cannot be reflectance before they give a plausible-looking product."""
+    finite = values[np.isfinite(values) & (values != 0)]
+    if quantity != "reflectance" or not finite.size:
+        return
+    median = float(np.median(np.abs(finite)))
+    if median > NO_REFLECTANCE:
+        raise SceneError(
+            f"the spectra have a median of {median:.4g}, which is no reflectance",
+            "values mostly between 0 and 1",
+            f"Say the scale: standardize(scale={1 / (100 if median < 200 else 10_000):g}), or the reader's scale",
+        )
 
 
 def _fwhm(scene: xr.Dataset) -> np.ndarray:

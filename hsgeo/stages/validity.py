@@ -6,13 +6,19 @@ import numpy as np
 
 from hsgeo.plugin.quality import Quality
 
-__all__ = ["MAX_MISSING", "prepare"]
+__all__ = ["IMPOSSIBLE", "MAX_MISSING", "possible", "prepare"]
 
+IMPOSSIBLE = 10.0  # reflectance; retrievals that went wild reach hundreds, sun glint stays below
 MAX_MISSING = 0.05  # share of the good bands that a pixel may miss and still be solved (design.md section 3)
 
 
+def possible(quantity: str) -> float:
+    """Return the largest magnitude that a value of this quantity can have."""
+    return IMPOSSIBLE if quantity == "reflectance" else np.inf
+
+
 def prepare(
-    spectra: np.ndarray, quality: np.ndarray | None, good: np.ndarray, mask: int
+    spectra: np.ndarray, quality: np.ndarray | None, good: np.ndarray, mask: int, limit: float = np.inf
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take the good bands and blank the pixels that do not count.
 
@@ -26,6 +32,8 @@ def prepare(
         ``(band,)`` bool.
     mask : int
         Quality bits that leave a pixel out.
+    limit : float
+        Magnitude beyond which a value is impossible, and so missing.
 
     Returns
     -------
@@ -35,7 +43,8 @@ def prepare(
         ``(...)`` uint16: the scene's bits with NODATA, MASKED and PARTIAL set anew.
     """
     values = spectra[good]
-    finite = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        finite = np.abs(values) <= limit if np.isfinite(limit) else np.isfinite(values)
     missing = np.count_nonzero(~finite, axis=0)
     if missing.any():
         values[~finite] = np.nan

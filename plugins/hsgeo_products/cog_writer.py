@@ -92,7 +92,8 @@ class CogWriter:
                 f"{path} is complete, there is nothing to resume", "an incomplete product", "Use --overwrite to redo it"
             )
         if not overwrite:
-            for there in (paths.main, paths.run):
+            siblings = [paths.final(name) for name in raster_names(template)]
+            for there in (paths.main, paths.run, *siblings, paths.table):
                 if there.exists():
                     raise ProductError(
                         f"{there} exists", "a new path", "Use --overwrite to replace it or --resume to go on"
