@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 __all__ = ["show"]
@@ -12,13 +14,13 @@ __all__ = ["show"]
 @click.option("--plugin", "files", multiple=True, type=click.Path(), metavar="FILE", help="Load a one-file plugin too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(name: str, files: tuple[str, ...], as_json: bool) -> None:
-    """Show what the stage, reader or writer NAME does and which options it takes."""
+    """Show what the stage, reader or writer NAME does and which options it takes; NAME scene: how scenes are seen."""
     import json
 
     from hsgeo.plugin.listing import describe
     from hsgeo.plugin.registry import registry
 
-    rows = describe(registry(files), name)
+    rows = [_scene_block()] if name == "scene" else describe(registry(files), name)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -45,3 +47,18 @@ def show(name: str, files: tuple[str, ...], as_json: bool) -> None:
             table.add_row(*map(escape, (option["name"], option["type"], text, option["description"])))
         console.print(table)
         console.print()
+
+
+def _scene_block() -> dict[str, Any]:
+    """Describe the ``scene:`` block of a recipe, that is ``-o scene.KEY=VALUE``, as `describe` does stages."""
+    from hsgeo.plugin.listing import options_of
+    from hsgeo.stages.recipe import SceneOptions
+
+    return {
+        "kind": "block",
+        "name": "scene",
+        "summary": "how the scene is looked at, whatever the stages (-o scene.KEY=VALUE)",
+        "plugin": "hsgeo",
+        "target": "hsgeo.stages.recipe:SceneOptions",
+        "options": options_of(SceneOptions.model_json_schema()),
+    }

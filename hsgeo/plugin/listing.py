@@ -10,7 +10,7 @@ from hsgeo.plugin.loading import Record
 from hsgeo.plugin.records import ReaderRecord, StageRecord, Var, WriterRecord
 from hsgeo.plugin.registry import Registry
 
-__all__ = ["KINDS", "describe", "list_all", "schema_all"]
+__all__ = ["KINDS", "describe", "list_all", "options_of", "schema_all"]
 
 KINDS = ("stages", "readers", "writers", "recipes", "plugins")
 
@@ -91,7 +91,7 @@ def describe(reg: Registry, name: str) -> list[dict[str, Any]]:
     rows = []
     for kind, record in found:
         model = reg.options(record)
-        options = [] if model is None else _fields(model.model_json_schema())
+        options = [] if model is None else options_of(model.model_json_schema())
         rows.append(_row(reg, record) | {"kind": kind, "target": record.target, "options": options})
     return rows
 
@@ -179,7 +179,19 @@ def _recipes(reg: Registry) -> list[dict[str, Any]]:
     return rows
 
 
-def _fields(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+def options_of(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the options in the JSON schema of a pydantic model.
+
+    Parameters
+    ----------
+    schema : mapping
+        From ``model_json_schema()``.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``type``, ``default`` and ``description`` of each.
+    """
     required = schema.get("required", ())
     return [
         {

@@ -110,11 +110,27 @@ def _band_coordinates(ds: xr.Dataset) -> list[tuple[str, str]]:
 _HINT = {"band": "", "wavelength": "wavelength=[...]", "fwhm": "fwhm=[...]", "good": ""}
 
 
+def _even(values: np.ndarray) -> bool:
+    """Tell whether pixel centres are evenly spaced; a hundredth of a pixel is rounding."""
+    if values.size < 3 or values.dtype.kind not in "iuf":
+        return True
+    steps = np.diff(values.astype(np.float64))
+    return bool(np.abs(steps - steps.mean()).max() <= 0.01 * abs(steps.mean()))
+
+
 def _grid(ds: xr.Dataset) -> list[tuple[str, str]]:
     problems = [
         (f"there is no coordinate {name}({name})", "ds.hsu.standardize()")
         for name in ("y", "x")
         if name in ds["spectra"].dims and (name not in ds.coords or ds[name].dims != (name,))
+    ]
+    problems += [
+        (
+            f"{name} is not evenly spaced, so that pixels have no one size",
+            f"ds.isel({name}=slice(start, stop, step))",
+        )
+        for name in ("y", "x")
+        if name in ds.coords and ds[name].dims == (name,) and not _even(ds[name].values)
     ]
     if "quality" in ds.variables:
         quality = ds["quality"]

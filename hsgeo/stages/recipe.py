@@ -32,9 +32,24 @@ class SceneOptions(_Model):
         description="Quality flags that leave a pixel out (flag names of docs/conventions).",
     )
     bad_bands: tuple[tuple[float, float], ...] | None = Field(
-        None, description="Wavelength ranges to leave out, nm; replaces the file's list and the default rule."
+        None,
+        description="Wavelength ranges to leave out, nm, such as [1340-1460, 1790-1970]; replaces all other rules.",
     )
     radiance: bool = Field(False, description="Unmix radiance on purpose; endmembers are then radiances, too.")
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _one_flag(cls, flags: object) -> object:
+        return (flags,) if isinstance(flags, str) else flags
+
+    @field_validator("bad_bands", mode="before")
+    @classmethod
+    def _written_as_ranges(cls, ranges: object) -> object:
+        """Take ``1340-1460``, or several of them, as people write it."""
+        listed = [ranges] if isinstance(ranges, str) else ranges
+        if not isinstance(listed, (list, tuple)):
+            return ranges
+        return [part.split("-") if isinstance(part, str) and part.count("-") == 1 else part for part in listed]
 
     @field_validator("bad_bands")
     @classmethod
