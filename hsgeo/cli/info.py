@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,13 +38,18 @@ def info(file: Path, reader: str | None, plugins: tuple[Path, ...], as_json: boo
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for key, value in found.items():
-        if value is None:
-            text = "-"
-        elif isinstance(value, dict):
-            text = ", ".join(f"{name} {item}" for name, item in value.items())
-        elif isinstance(value, list):
-            text = ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
-        else:
-            text = str(value)
-        table.add_row(key.replace("_", " "), escape(text))
+        table.add_row(key.replace("_", " "), escape(_text(value)))
     Console().print(table, highlight=False)
+
+
+def _text(value: Any) -> str:
+    """Write a fact for people: coordinates to the millimetre, shares to four digits, nothing as a dash."""
+    if value is None or value in ({}, []):
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name} {item:.4g}" if isinstance(item, float) else f"{name} {item}" for name, item in value.items()
+        )
+    if isinstance(value, list):
+        return ", ".join(f"{item:.10g}" if isinstance(item, float) else str(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
