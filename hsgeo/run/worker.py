@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,27 +21,55 @@ from hsgeo.stages.bands import BEST_SNR
 from hsgeo.stages.source import Source
 from hsgeo.tiles.grid import Box
 
-__all__ = ["UNMODELLED", "kernels_for", "run_tile"]
+__all__ = ["UNMODELLED", "kernels_of", "run_tile"]
 
 UNMODELLED = 20.0  # times the noise level: the model error of good fits on real scenes is about 10 (docs/conventions)
 _KEPT = 4  # plans whose kernels stay loaded in a process: a few products at a time, not a day's archive
 
 _lock = threading.Lock()
-_cache: OrderedDict[str, tuple[Kernel | None, ...]] = OrderedDict()
 
 
-def kernels_for(plan: Plan) -> tuple[Kernel | None, ...]:
-    """Return the kernels of a plan, made once per process whatever the number of threads."""
+@dataclass
+class _Loaded:
+    """Kernels of one plan, and how many tiles are using them."""
+
+    kernels: tuple[Kernel | None, ...]
+    users: int = 0
+
+
+_cache: OrderedDict[str, _Loaded] = OrderedDict()
+
+
+@contextmanager
+def kernels_of(plan: Plan) -> Iterator[tuple[Kernel | None, ...]]:
+    """Lend the kernels of a plan, made once per process whatever the number of threads.
+
+    Parameters
+    ----------
+    plan : Plan
+        Whose stages.
+
+    Yields
+    ------
+    tuple of Kernel or None
+        One per step; not closed while lent.
+    """
     with _lock:
         if plan.token not in _cache:
-            _cache[plan.token] = tuple(p.step.stage.setup(p.state, p.device) for p in plan.steps)
-            while len(_cache) > _KEPT:
-                _, old = _cache.popitem(last=False)
-                for kernel in old:
-                    if kernel is not None:
-                        kernel.close()
+            _cache[plan.token] = _Loaded(tuple(p.step.stage.setup(p.state, p.device) for p in plan.steps))
+        loaded = _cache[plan.token]
+        loaded.users += 1
         _cache.move_to_end(plan.token)
-        return _cache[plan.token]
+        idle = [token for token, entry in _cache.items() if entry.users == 0]
+        for token in idle[: max(0, len(_cache) - _KEPT)]:
+            for kernel in _cache.pop(token).kernels:
+                if kernel is not None:
+                    kernel.close()
+    try:
+        yield loaded.kernels
+    finally:
+        with _lock:
+            loaded.users -= 1
 
 
 def run_tile(plan: Plan, source: Source, box: Box, origin: Box) -> dict[str, np.ndarray]:
@@ -66,8 +97,8 @@ def run_tile(plan: Plan, source: Source, box: Box, origin: Box) -> dict[str, np.
         return source.read(Box(y.start, y.stop, x.start, x.stop))
 
     try:
-        with pinned():
-            rasters, bits = apply_chain(plan.steps, kernels_for(plan), read, box, plan.frame)
+        with pinned(), kernels_of(plan) as kernels:
+            rasters, bits = apply_chain(plan.steps, kernels, read, box, plan.frame)
     except TileError:
         if plan.on_tile_error != "mask":
             raise

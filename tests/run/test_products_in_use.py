@@ -1,4 +1,4 @@
-"""What a first user did: cut a product, write it, use it again; corrupt one value and look at all others."""
+"""Products and states as people use them: cut, written again, fitted on an archive; one wild value among good ones."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import xarray as xr
 
 import hsgeo
 from hsgeo.plugin import Quality
-from tests.scenes import make_scene
+from tests.scenes import abundances, make_scene
 
 COUNT = {"archetypes": {"count": 3}}
 
@@ -100,3 +100,44 @@ def test_noise_free_scenes_keep_their_bands_and_noisy_bands_are_named():
 def test_unevenly_spaced_pixels_are_refused():
     with pytest.raises(hsgeo.SceneError, match="evenly"):
         hsgeo.unmix(make_scene(20, 20).isel(x=[0, 1, 2, 5, 9, 10]))
+
+
+def test_one_fit_for_an_archive():
+    scenes = [make_scene(40, 50, seed=seed) for seed in (1, 2)]
+    state = hsgeo.fit(scenes, options=COUNT)
+    first, second = (hsgeo.unmix(scene, state=state).compute() for scene in scenes)
+    assert np.array_equal(first["endmembers"], second["endmembers"])
+    for product, seed in ((first, 1), (second, 2)):
+        truth = abundances(40, 50, seed=seed)
+        order = [int(np.abs(product["abundance"].values[k] - truth).mean((1, 2)).argmin()) for k in range(3)]
+        assert np.sqrt(np.mean((product["abundance"].values - truth[order]) ** 2)) < 0.02
+    assert first.attrs["hsgeo_run_id"] != second.attrs["hsgeo_run_id"]
+
+
+def test_kernels_are_made_once_per_process_and_closed_only_when_idle():
+    from hsgeo.run import worker
+
+    made, closed = [], []
+
+    class Kernel:
+        def __init__(self):
+            made.append(self)
+
+        def close(self):
+            closed.append(self)
+
+    class Plan:
+        def __init__(self, token):
+            step = type("Step", (), {"stage": type("Stage", (), {"setup": lambda self, state, device: Kernel()})()})()
+            self.token, self.steps = token, [type("Planned", (), {"step": step, "state": None, "device": "cpu"})()]
+
+    plans = [Plan(f"test-{number}") for number in range(8)]
+    with worker.kernels_of(plans[0]) as first:
+        for plan in plans[1:]:
+            with worker.kernels_of(plan):
+                pass
+        assert first[0] not in closed  # in use, however many came after it
+        with worker.kernels_of(plans[0]) as again:
+            assert again[0] is first[0]
+    assert len(made) == 8
+    assert len(closed) >= 3
