@@ -16,7 +16,7 @@ from hsgeo.plugin.protocols import Kernel
 from hsgeo.plugin.quality import Quality
 from hsgeo.run.plan import Plan
 from hsgeo.run.threads import pinned
-from hsgeo.stages.apply import Raster, apply_chain, fill_value
+from hsgeo.stages.apply import Raster, apply_chain, fill_value, make_kernels
 from hsgeo.stages.bands import BEST_SNR
 from hsgeo.stages.source import Source
 from hsgeo.tiles.grid import Box
@@ -56,7 +56,7 @@ def kernels_of(plan: Plan) -> Iterator[tuple[Kernel | None, ...]]:
     """
     with _lock:
         if plan.token not in _cache:
-            _cache[plan.token] = _Loaded(tuple(p.step.stage.setup(p.state, p.device) for p in plan.steps))
+            _cache[plan.token] = _Loaded(make_kernels(plan.steps))
         loaded = _cache[plan.token]
         loaded.users += 1
         _cache.move_to_end(plan.token)

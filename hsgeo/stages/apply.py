@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import HsgeoError, TileError
+from hsgeo.errors import HsgeoError, PluginError, TileError
 from hsgeo.plugin.needs import Needs, VarSpec
 from hsgeo.plugin.protocols import Kernel
 from hsgeo.stages.chain import Step
@@ -18,7 +18,7 @@ from hsgeo.tiles.blocks import pixel_blocks
 from hsgeo.tiles.grid import Box
 from hsgeo.tiles.windows import Blend, cover, cut, grow
 
-__all__ = ["Frame", "PlannedStep", "Raster", "apply_chain", "fill_value", "full_box"]
+__all__ = ["Frame", "PlannedStep", "Raster", "apply_chain", "fill_value", "make_kernels"]
 
 Read = Callable[[Box], tuple[np.ndarray, np.ndarray | None]]
 
@@ -89,9 +89,27 @@ class Frame:
     limit: float
 
 
-def full_box(frame: Frame) -> Box:
-    """Return the box of the whole scene."""
-    return Box(0, frame.height, 0, frame.width)
+def make_kernels(steps: Sequence[PlannedStep]) -> tuple[Kernel | None, ...]:
+    """Set up the kernel of every step.
+
+    Raises
+    ------
+    PluginError
+        If a stage cannot.
+    """
+    kernels = []
+    for planned in steps:
+        try:
+            kernels.append(planned.step.stage.setup(planned.state, planned.device))
+        except HsgeoError:
+            raise
+        except Exception as error:  # any failure inside a plugin becomes one clear error with its cause
+            raise PluginError(
+                f"stage {planned.step.id!r} cannot be set up: {type(error).__name__}: "
+                f"{' '.join(str(error).split())[:300]}",
+                do="Report it to the author of the stage",
+            ) from error
+    return tuple(kernels)
 
 
 def fill_value(dtype: str) -> float | int:

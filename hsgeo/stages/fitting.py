@@ -11,7 +11,7 @@ import xarray as xr
 
 from hsgeo.errors import HsgeoError, PluginError, SceneError
 from hsgeo.plugin.needs import FitNeeds, Layout
-from hsgeo.stages.apply import Frame, PlannedStep, Raster, apply_chain
+from hsgeo.stages.apply import Frame, PlannedStep, Raster, apply_chain, make_kernels
 from hsgeo.stages.chain import Step
 from hsgeo.stages.context import Fitting
 from hsgeo.stages.devices import pick_device
@@ -181,7 +181,7 @@ def _run(
     """See boxes through the kernels of the steps so far, as far as ``step`` reads what they write."""
     wanted = {var.name for var in step.reads("tile")} - {"spectra"}
     chain = list(before) if wanted & {name for planned in before for name in planned.specs} else []
-    kernels = [planned.step.stage.setup(planned.state, planned.device) for planned in chain]
+    kernels = make_kernels(chain)
     try:
         return [apply_chain(chain, kernels, material.read, box, material.frame) for box in boxes]
     finally:

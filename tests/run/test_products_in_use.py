@@ -1,5 +1,7 @@
 """Products and states as people use them: cut, written again, fitted on an archive; one wild value among good ones."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import rasterio
@@ -120,16 +122,17 @@ def test_kernels_are_made_once_per_process_and_closed_only_when_idle():
     made, closed = [], []
 
     class Kernel:
-        def __init__(self):
+        def setup(self, state, device):
             made.append(self)
+            return self
 
         def close(self):
             closed.append(self)
 
     class Plan:
         def __init__(self, token):
-            step = type("Step", (), {"stage": type("Stage", (), {"setup": lambda self, state, device: Kernel()})()})()
-            self.token, self.steps = token, [type("Planned", (), {"step": step, "state": None, "device": "cpu"})()]
+            step = SimpleNamespace(id="count", stage=Kernel())
+            self.token, self.steps = token, [SimpleNamespace(step=step, state=None, device="cpu")]
 
     plans = [Plan(f"test-{number}") for number in range(8)]
     with worker.kernels_of(plans[0]) as first:
