@@ -17,11 +17,11 @@ from hsgeo.run.plan import check_quantity, check_same_bands, good_only, mask_bit
 from hsgeo.run.threads import pinned
 from hsgeo.spectra.library import resample_library
 from hsgeo.stages.apply import Frame, PlannedStep
-from hsgeo.stages.bands import declared_good, look
+from hsgeo.stages.bands import declared_good, look, useful_share
 from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
 from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
 from hsgeo.stages.recipe import Recipe, SceneOptions
-from hsgeo.stages.sample import Patch, draw
+from hsgeo.stages.sample import Patch, draw, top_up
 from hsgeo.stages.source import Source
 from hsgeo.stages.validity import possible
 
@@ -135,7 +135,7 @@ def fit_chain(
         given["library" if reads_library else "endmembers"] = "scene"
     _check_before_reading(scenes[0], steps, options, recipe.seed, given)
     progress("sample", 0.0)
-    materials, shared = _materials(scenes, recipe, options)
+    materials, shared, seen = _materials(scenes, recipe, options)
     extra, covered = _given_vars(library, steps, shared, scenes[0])
     if not np.array_equal(covered, shared["good"].values):
         lost = int(shared["good"].values.sum() - covered.sum())
@@ -178,7 +178,6 @@ def fit_chain(
         update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})}
     )
     state["scene"] = shared.assign_attrs(recipe=json.dumps(dropped_recipe.dump(), sort_keys=True))
-    seen = [(scene, _identity(scene, m.patches)) for scene, m in zip(scenes, materials, strict=True)]
     return State(state, seen)
 
 
@@ -211,22 +210,22 @@ def _check_before_reading(
 
 def _materials(
     scenes: Sequence[xr.Dataset], recipe: Recipe, options: SceneOptions
-) -> tuple[list[Material], xr.Dataset]:
+) -> tuple[list[Material], xr.Dataset, list[tuple[xr.Dataset, dict[str, Any]]]]:
     sources = [Source.of(scene) for scene in scenes]
-    patches = [draw(source, recipe.seed, share=1 / len(sources)) for source in sources]
+    share = 1 / len(sources)
+    drawn = [draw(source, recipe.seed, share=share) for source in sources]
+    patches = [
+        [*first, *top_up(source, recipe.seed, first, useful_share(scene, first, options), share=share)]
+        for scene, source, first in zip(scenes, sources, drawn, strict=True)
+    ]
     shared = look(scenes[0], [patch for group in patches for patch in group], options)
     good, mask, limit = shared["good"].values, mask_bits(options), possible(shared.attrs["quantity"])
-    return [
+    materials = [
         Material(source, tuple(group), Frame(source.height, source.width, good, mask, recipe.seed, limit), shared)
         for source, group in zip(sources, patches, strict=True)
-    ], shared
+    ]
+    return materials, shared, [(scene, _identity(scene, first)) for scene, first in zip(scenes, drawn, strict=True)]
 
 
 def _with_good(material: Material, good: np.ndarray) -> Material:
-    frame = material.frame
-    return Material(
-        material.source,
-        material.patches,
-        replace(frame, good=good),
-        material.look,
-    )
+    return replace(material, frame=replace(material.frame, good=good))

@@ -16,7 +16,7 @@ from hsgeo.stages.sample import Patch
 from hsgeo.stages.screen import screen
 from hsgeo.stages.validity import possible
 
-__all__ = ["BEST_SNR", "declared_good", "look"]
+__all__ = ["BEST_SNR", "declared_good", "look", "useful_share"]
 
 MISSING = 0.05  # share of the valid pixels a band may miss (design.md section 3)
 BEST_SNR = 500.0  # no imaging spectrometer is better; smoothed and simulated scenes seem to be
@@ -130,6 +130,34 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
         "quantity": quantity,
     }
     return out
+
+
+def useful_share(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> float:
+    """Tell which share of the sampled pixels can be learnt from, as far as one can tell before the bands are known.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene that the patches are from.
+    patches : sequence of Patch
+        The sample.
+    options : SceneOptions
+        Band choices.
+
+    Returns
+    -------
+    float
+        0 to 1.
+    """
+    good = declared_good(scene, options)
+    values = np.concatenate([p.spectra[good].reshape(int(good.sum()), -1) for p in patches], axis=1)
+    there = np.isfinite(values).mean(axis=1) > 0
+    seen = np.isfinite(values[there]).all(axis=0)
+    if not seen.any():
+        return 1.0  # nothing to learn from: `look` says so
+    quantity = str(scene["spectra"].attrs.get("quantity", "reflectance"))
+    keep, _ = screen(values[there][:, seen], scene["wavelength"].values[good][there], quantity)
+    return float(keep.sum() / seen.size)
 
 
 def _check_scale(values: np.ndarray, quantity: str) -> None:

@@ -11,12 +11,13 @@ from hsgeo.stages.source import Source
 from hsgeo.tiles.grid import Box
 from hsgeo.tiles.noise import generator
 
-__all__ = ["PATCH", "Patch", "draw", "lattice", "pixel_budget"]
+__all__ = ["PATCH", "Patch", "draw", "lattice", "pixel_budget", "top_up"]
 
 PATCH = 32  # side of a sample patch: a disk reads runs, not single pixels; small enough for about 100 places
 MOST = 100_000  # pixels: endmember extraction gains nothing from more (design.md section 4)
 SHARE = 0.1  # of the scene
 LEAST = 16_384  # pixels: scenes up to 128 x 128 are read whole, they are smaller than one tile
+RESERVE = 0.2  # of the budget, kept to replace what turns out useless: most scenes that are worth it have less cloud
 ENOUGH = 0.05  # valid share of the sample below which more places are tried
 ROUNDS = 4  # samples drawn at most when nearly everything is nodata; more only while no pixel at all is valid
 
@@ -89,6 +90,7 @@ def draw(source: Source, seed: int, *, share: float = 1.0) -> list[Patch]:
     budget = max(1, int(pixel_budget(height, width) * share))
     if budget >= height * width:
         return _read(source, [Box(0, height, 0, width)])
+    budget = int((1 - RESERVE) * budget)
     order = _order(height, width, PATCH, seed)
     patches: list[Patch] = []
     pixels = valid = rounds = 0
@@ -99,6 +101,40 @@ def draw(source: Source, seed: int, *, share: float = 1.0) -> list[Patch]:
         valid += sum(int(np.isfinite(patch.spectra).any(axis=0).sum()) for patch in new)
         rounds += 1
     return sorted(patches, key=lambda patch: patch.box)
+
+
+def top_up(source: Source, seed: int, patches: Sequence[Patch], useful: float, *, share: float = 1.0) -> list[Patch]:
+    """Read more patches in place of pixels that turned out useless: nodata, cloud, glint, faults.
+
+    Without them a cloudy scene would be learnt from fewer pixels, and its endmembers would be noisier.
+
+    Parameters
+    ----------
+    source : Source
+        The scene.
+    seed : int
+        Seed of the run.
+    patches : sequence of Patch
+        What `draw` returned.
+    useful : float
+        Share of their pixels that can be learnt from.
+    share : float
+        As for `draw`.
+
+    Returns
+    -------
+    list of Patch
+        The new ones, in lattice order; none when the whole scene was drawn.
+    """
+    height, width = source.height, source.width
+    budget = int(pixel_budget(height, width) * share)
+    read = sum(patch.box.height * patch.box.width for patch in patches)
+    wanted = min(budget - read, int(read * (1 - useful) / max(useful, 1e-9)))
+    known = {patch.box for patch in patches}
+    if wanted < PATCH * PATCH or Box(0, height, 0, width) in known:
+        return []
+    unread = (box for box in _order(height, width, PATCH, seed) if box not in known)
+    return _read(source, sorted(_fill(unread, wanted)))
 
 
 def _fill(order: Iterator[Box], budget: int) -> list[Box]:

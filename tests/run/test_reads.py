@@ -9,7 +9,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 import hsgeo
-from hsgeo.stages.sample import draw, pixel_budget
+from hsgeo.stages.sample import draw, pixel_budget, top_up
 from hsgeo.stages.source import Source
 from tests.scenes import make_scene
 
@@ -81,12 +81,24 @@ def test_the_sample_is_bounded_and_spread(height, width):
     if height * width <= 128 * 128:
         assert pixels == height * width
     else:
-        assert pixels > 0.8 * pixel_budget(height, width)
+        assert pixels > 0.7 * pixel_budget(height, width)  # a fifth is kept for `top_up`
         centres = np.array([(p.box.y0 / height, p.box.x0 / width) for p in patches])
         for half in (0, 1):  # neither half of the scene has more than its share
             if height > 64:
                 assert 0.3 < np.mean((centres[:, 0] >= 0.5) == half) < 0.7
             assert 0.3 < np.mean((centres[:, 1] >= 0.5) == half) < 0.7
+
+
+def test_useless_pixels_are_replaced_within_the_budget():
+    source = Source(xr.Variable(("band", "y", "x"), np.zeros((2, 700, 600), np.float32)), None)
+    first = draw(source, seed=1)
+    more = top_up(source, 1, first, useful=0.9)
+    pixels = [sum(p.box.height * p.box.width for p in patches) for patches in (first, more)]
+    assert 0.05 < pixels[1] / pixels[0] < 0.15
+    assert not {p.box for p in first} & {p.box for p in more}
+    everything = top_up(source, 1, first, useful=0.2)
+    assert pixels[0] + sum(p.box.height * p.box.width for p in everything) <= pixel_budget(700, 600)
+    assert top_up(source, 1, first, useful=1.0) == []
 
 
 def test_the_sample_goes_on_looking_when_nearly_all_is_nodata():

@@ -1,11 +1,15 @@
 """One bad pixel more is one bad pixel more; cloud and saturation do not become endmembers."""
 
+import json
+
 import numpy as np
 import pytest
 
 import hsgeo
 from hsgeo.plugin import Quality
+from hsgeo.scene import sensor
 from hsgeo.spectra.metrics import match, sad_matrix
+from hsgeo.synthetic import synthetic_scene
 from tests.scenes import WAVELENGTH, endmembers, make_scene
 
 RULE = 0.02  # docs/conventions: largest change of another pixel's abundance through the fit sample
@@ -71,3 +75,20 @@ def test_cloud_and_saturation_stay_out_of_the_endmembers(scene, reference):
     dirty["spectra"] = dirty["spectra"].copy(data=values)
     found = hsgeo.unmix(dirty, options={"archetypes": {"count": 4}}).compute()
     assert mean_sad(found) <= 1.1 * max(mean_sad(reference), 0.005)  # below 0.005 rad both are the truth
+
+
+def test_a_cloudy_scene_is_learnt_from_as_many_pixels_as_a_clear_one():
+    prisma = sensor("prisma")
+
+    def mean_sad(**faults):
+        made = synthetic_scene(300, 280, wavelength=prisma.wavelength, fwhm=prisma.fwhm, snr_db=30, seed=3, **faults)
+        state = hsgeo.fit(made.scene.drop_vars("quality", errors="ignore"))
+        good = state["scene"]["good"].values
+        E_true = made.endmembers.transpose("band", "endmember").values[good]
+        E = state["archetypes"]["endmembers"].values.T.astype(float)
+        return match(E, E_true).cost.mean(), json.loads(state["archetypes"].attrs["sample"])["used"]
+
+    clear, used = mean_sad()
+    cloudy, used_cloudy = mean_sad(cloud=0.1, saturated=0.001)
+    assert cloudy <= 1.1 * clear
+    assert used_cloudy >= 0.9 * used
