@@ -153,7 +153,7 @@ def useful_share(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOpti
     values = np.concatenate([p.spectra[good].reshape(int(good.sum()), -1) for p in patches], axis=1)
     there = np.isfinite(values).mean(axis=1) > 0
     seen = np.isfinite(values[there]).all(axis=0)
-    if not seen.any():
+    if not (there.any() and seen.any()):
         return 1.0  # nothing to learn from: `look` says so
     quantity = str(scene["spectra"].attrs.get("quantity", "reflectance"))
     keep, _ = screen(values[there][:, seen], scene["wavelength"].values[good][there], quantity)
