@@ -12,7 +12,7 @@ def hsgeo_stages() -> Iterator[StageRecord]:
     """Name the classical stages."""
     yield StageRecord(
         "archetypes",
-        "hsgeo_classical.archetypes:Archetypes",
+        "hsgeo_classical.extraction.archetypes:Archetypes",
         "endmembers by archetypal analysis with restarts and robust vertices (default)",
         "hsgeo_classical.config:ArchetypesOptions",
         reads=(tile("spectra"),),
@@ -20,7 +20,7 @@ def hsgeo_stages() -> Iterator[StageRecord]:
     )
     yield StageRecord(
         "vca",
-        "hsgeo_classical.vca:Vca",
+        "hsgeo_classical.extraction.vca:Vca",
         "endmembers by vertex component analysis, largest simplex of several draws",
         "hsgeo_classical.config:VcaOptions",
         reads=(tile("spectra"),),
@@ -33,7 +33,7 @@ def hsgeo_stages() -> Iterator[StageRecord]:
     ):
         yield StageRecord(
             name,
-            f"hsgeo_classical.{name}:{name.capitalize()}",
+            f"hsgeo_classical.abundance.{name}:{name.capitalize()}",
             summary,
             reads=(tile("spectra"), scene("endmembers")),
             writes=(tile("abundance"), tile("rmse")),

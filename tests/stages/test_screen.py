@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hsgeo_classical.archetypes import extract_archetypes
+from hsgeo_classical.extraction.archetypes import extract_archetypes
 from hsgeo_classical.sample import Pixels
 
 from hsgeo.spectra.metrics import match, msad

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_classical.fcls import Fcls
-from hsgeo_classical.nnls import Nnls
-from hsgeo_classical.ucls import Ucls
+from hsgeo_classical.abundance.fcls import Fcls
+from hsgeo_classical.abundance.nnls import Nnls
+from hsgeo_classical.abundance.ucls import Ucls
 
 from hsgeo.errors import ConfigError
 from hsgeo.plugin import Layout

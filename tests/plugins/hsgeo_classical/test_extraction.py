@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from hsgeo_classical.archetypes import Archetypes
 from hsgeo_classical.config import ArchetypesOptions, VcaOptions
-from hsgeo_classical.vca import Vca
+from hsgeo_classical.extraction.archetypes import Archetypes
+from hsgeo_classical.extraction.vca import Vca
 from pydantic import ValidationError
 
 from hsgeo.errors import ConfigError, SceneError

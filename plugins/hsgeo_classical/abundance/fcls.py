@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsgeo_classical.abundance import AbundanceStage
+from hsgeo_classical.abundance.stage import AbundanceStage
 
 __all__ = ["Fcls"]
 

@@ -8,7 +8,7 @@ import xarray as xr
 from hsgeo.plugin import FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
 from hsgeo.spectra.noise import moments, noise_std
 from hsgeo_classical.config import VcaOptions
-from hsgeo_classical.count import count_endmembers
+from hsgeo_classical.counting.auto import count_endmembers
 from hsgeo_classical.sample import pixels_of, state_of
 
 __all__ = ["Vca", "extract_vca"]

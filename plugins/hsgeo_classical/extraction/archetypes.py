@@ -13,12 +13,20 @@ from hsgeo.spectra.noise import noise_floor, noise_std
 from hsgeo.spectra.solvers import mixing_model, solve_block
 from hsgeo.spectra.subspace import principal_subspace
 from hsgeo_classical.config import ArchetypesOptions
-from hsgeo_classical.count import count_endmembers
-from hsgeo_classical.entropic import Archetypes as Found
-from hsgeo_classical.entropic import entropic_archetypes
-from hsgeo_classical.purest import affine_coordinates, largest_simplex
+from hsgeo_classical.counting.auto import count_endmembers
+from hsgeo_classical.extraction.entropic import Archetypes as Found
+from hsgeo_classical.extraction.entropic import entropic_archetypes
+from hsgeo_classical.extraction.purest import affine_coordinates, largest_simplex
+from hsgeo_classical.extraction.vertices import (
+    Vertices,
+    gather,
+    lengths,
+    refine_corners,
+    refine_directions,
+    soft_length,
+    unit,
+)
 from hsgeo_classical.sample import Pixels, keyed_normal, keyed_order, pixels_of, state_of
-from hsgeo_classical.vertices import Vertices, gather, lengths, refine_corners, refine_directions, soft_length, unit
 
 __all__ = ["Archetypes", "extract_archetypes"]
 

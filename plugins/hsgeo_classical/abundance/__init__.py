@@ -1,0 +1,1 @@
+"""Abundance estimation with given endmembers: one problem per file."""

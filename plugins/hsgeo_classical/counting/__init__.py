@@ -1,0 +1,1 @@
+"""How many endmembers a scene has: one method per file."""

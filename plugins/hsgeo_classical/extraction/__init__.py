@@ -1,0 +1,1 @@
+"""Endmember extraction: one algorithm per file, and the steps they share."""
