@@ -88,17 +88,25 @@ def test_degenerate_endmembers_have_an_optimal_answer(what, E):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(0, 600), st.sampled_from(["fcls", "nnls", "ucls"]))
-def test_a_pixel_is_the_same_wherever_it_stands(seed, count, shift, constraint):
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 12),
+    st.integers(0, 600),
+    st.sampled_from(["fcls", "nnls", "ucls", "at_most_one"]),
+    st.sampled_from([0.0, 0.3]),
+)
+def test_a_pixel_is_the_same_wherever_it_stands(seed, count, shift, constraint, rho):
     Y, E = problem(seed, bands=17, count=count, pixels=40)
     rng = np.random.default_rng(seed)
     Y[rng.random(Y.shape) < 0.02] = np.nan  # partial pixels travel too
-    model = mixing_model(E, constraint)
-    A, rmse = solve_block(np.ascontiguousarray(Y.T), model)
+    Y[5:9, 3] = np.nan  # and some that lack the same
+    model = mixing_model(E, constraint, rho=rho)
+    Z = rng.normal(0.3, 0.3, (count, shift + 40)) if rho else None
+    A, rmse = solve_block(np.ascontiguousarray(Y.T), model, Z[:, shift:] if rho else None)
     crowd = rng.uniform(-1, 2, (17, shift + 40)).astype(np.float32)
     crowd[:, rng.random(shift + 40) < 0.3] = np.nan
     crowd[:, shift:] = Y.T
-    B, other = solve_block(crowd, model)
+    B, other = solve_block(crowd, model, Z)
     assert A.tobytes() == np.ascontiguousarray(B[:, shift:]).tobytes()
     assert rmse.tobytes() == other[shift:].tobytes()
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from hsgeo.errors import ConfigError
-from hsgeo.spectra.solvers.model import Constraint, mixing_model, solve_block
+from hsgeo.spectra.solvers.model import Constraint, checked_prior, mixing_model, precision, solve_into
 
-__all__ = ["fcls", "nnls", "ucls"]
+__all__ = ["at_most_one", "fcls", "nnls", "ucls"]
 
-_BLOCK = 4096  # pixels transposed at a time: 3 MB of 200 bands
+_SHARE = 16384  # pixels a thread takes at a time: some milliseconds, so that none waits long for the last
 
 
-def fcls(Y: np.ndarray, E: np.ndarray) -> np.ndarray:
+def fcls(
+    Y: np.ndarray, E: np.ndarray, *, rho: float = 0.0, prior: np.ndarray | None = None, threads: int | None = None
+) -> np.ndarray:
     """Estimate abundances that are non-negative and sum to one (fully constrained least squares).
 
-    Minimises ``||y - E a||^2`` subject to ``a >= 0`` and ``sum(a) = 1`` (Heinz and Chang, 2001), exactly, by
-    block pivoting with a primal active-set method behind it, in float64.
+    Minimises ``||y - E a||^2 + rho ||a - z||^2`` subject to ``a >= 0`` and ``sum(a) = 1`` (Heinz and Chang, 2001),
+    exactly, by block pivoting with a primal active-set method behind it, in float64.
 
     Parameters
     ----------
@@ -26,65 +31,122 @@ def fcls(Y: np.ndarray, E: np.ndarray) -> np.ndarray:
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)``, finite, 1 to 64, same units. Collinear endmembers and more
         endmembers than bands are allowed: among the minimisers the one of (nearly) smallest norm is taken.
+    rho : float
+        Weight of the prior in squared units of the data; 0 for none.
+    prior : numpy.ndarray
+        ``z (pixels, endmembers)``, given with a positive ``rho`` alone. A pixel whose ``z`` is not finite gives NaN.
+    threads : int, optional
+        Threads to use; None: all cores of this process. The result does not depend on it in any bit.
 
     Returns
     -------
     numpy.ndarray
-        Abundances ``(pixels, endmembers)`` float32.
+        Abundances ``(pixels, endmembers)``: float64 for data in float64 or in integers of more than 16 bits, else
+        float32.
 
     Raises
     ------
     ConfigError
-        When shapes do not fit, or the endmembers are not finite or more than 64.
+        When shapes do not fit, the endmembers are not finite or more than 64, or prior and ``rho`` do not fit.
     """
-    return _by_rows(Y, E, "fcls")
+    return _by_rows(Y, E, "fcls", rho, prior, threads)
 
 
-def nnls(Y: np.ndarray, E: np.ndarray) -> np.ndarray:
-    """Estimate non-negative abundances (non-negative least squares).
+def at_most_one(
+    Y: np.ndarray, E: np.ndarray, *, rho: float = 0.0, prior: np.ndarray | None = None, threads: int | None = None
+) -> np.ndarray:
+    """Estimate non-negative abundances whose sum is at most one; what is missing to one is shade.
 
-    Minimises ``||y - E a||^2`` subject to ``a >= 0`` (Lawson and Hanson, 1974), exactly.
+    Minimises as `fcls` does, subject to ``a >= 0`` and ``sum(a) <= 1``: the same as `fcls` with an endmember of zeros,
+    except that the prior leaves the shade alone.
 
     Parameters
     ----------
     Y, E : numpy.ndarray
         As in `fcls`.
+    rho : float
+        As in `fcls`.
+    prior : numpy.ndarray
+        As in `fcls`.
+    threads : int, optional
+        As in `fcls`.
 
     Returns
     -------
     numpy.ndarray
-        Abundances ``(pixels, endmembers)`` float32.
+        Abundances ``(pixels, endmembers)`` as in `fcls`, without the shade.
 
     Raises
     ------
     ConfigError
         As in `fcls`.
     """
-    return _by_rows(Y, E, "nnls")
+    return _by_rows(Y, E, "at_most_one", rho, prior, threads)
 
 
-def ucls(Y: np.ndarray, E: np.ndarray) -> np.ndarray:
+def nnls(
+    Y: np.ndarray, E: np.ndarray, *, rho: float = 0.0, prior: np.ndarray | None = None, threads: int | None = None
+) -> np.ndarray:
+    """Estimate non-negative abundances (non-negative least squares).
+
+    Minimises ``||y - E a||^2 + rho ||a - z||^2`` subject to ``a >= 0`` (Lawson and Hanson, 1974), exactly.
+
+    Parameters
+    ----------
+    Y, E : numpy.ndarray
+        As in `fcls`.
+    rho : float
+        As in `fcls`.
+    prior : numpy.ndarray
+        As in `fcls`.
+    threads : int, optional
+        As in `fcls`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Abundances ``(pixels, endmembers)`` as in `fcls`.
+
+    Raises
+    ------
+    ConfigError
+        As in `fcls`.
+    """
+    return _by_rows(Y, E, "nnls", rho, prior, threads)
+
+
+def ucls(
+    Y: np.ndarray, E: np.ndarray, *, rho: float = 0.0, prior: np.ndarray | None = None, threads: int | None = None
+) -> np.ndarray:
     """Estimate abundances without constraints (ordinary least squares).
 
     Parameters
     ----------
     Y, E : numpy.ndarray
         As in `fcls`.
+    rho : float
+        As in `fcls`.
+    prior : numpy.ndarray
+        As in `fcls`.
+    threads : int, optional
+        As in `fcls`.
 
     Returns
     -------
     numpy.ndarray
-        Abundances ``(pixels, endmembers)`` float32.
+        Abundances ``(pixels, endmembers)`` as in `fcls`.
 
     Raises
     ------
     ConfigError
         As in `fcls`.
     """
-    return _by_rows(Y, E, "ucls")
+    return _by_rows(Y, E, "ucls", rho, prior, threads)
 
 
-def _by_rows(Y: np.ndarray, E: np.ndarray, constraint: Constraint) -> np.ndarray:
+def _by_rows(
+    Y: np.ndarray, E: np.ndarray, constraint: Constraint, rho: float, prior: np.ndarray | None, threads: int | None
+) -> np.ndarray:
     Y, E = np.asarray(Y), np.asarray(E)
     if Y.ndim != 2 or E.ndim != 2 or Y.shape[1] != E.shape[0]:
         raise ConfigError(
@@ -92,9 +154,34 @@ def _by_rows(Y: np.ndarray, E: np.ndarray, constraint: Constraint) -> np.ndarray
             "Y (pixels, bands) and E (bands, endmembers) with the same bands",
             "Reshape an image (rows, cols, bands) with Y.reshape(-1, bands)",
         )
-    model = mixing_model(E, constraint)
-    A = np.empty((Y.shape[0], model.count), np.float32)
-    for start in range(0, Y.shape[0], _BLOCK):
-        block = np.ascontiguousarray(Y[start : start + _BLOCK].T, dtype=np.float32)
-        A[start : start + _BLOCK] = solve_block(block, model)[0].T
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads is {threads}", "1 or more, or None for all cores")
+    model = mixing_model(E, constraint, rho=rho)
+    pixels, dtype = len(Y), precision(Y)
+    Z = checked_prior(prior, model, shape=(pixels, model.count))
+    A, rmse = np.empty((pixels, model.count), dtype), np.empty(pixels, dtype)
+    as_it_is = Y.dtype == dtype and Y.flags.c_contiguous
+
+    def some(start: int) -> None:
+        stop = min(start + _SHARE, pixels)
+        if as_it_is:
+            solve_into(Y, model, prior=Z, A=A, rmse=rmse, rows=True, start=start, stop=stop)
+            return
+        part = np.ascontiguousarray(Y[start:stop], dtype=dtype)  # never a second copy of all data
+        own = Z[start:stop] if Z.size else Z
+        solve_into(part, model, prior=own, A=A[start:stop], rmse=rmse[start:stop], rows=True, start=0, stop=len(part))
+
+    starts = range(0, pixels, _SHARE)
+    workers = min(threads or _cores(), len(starts))
+    if workers <= 1:
+        for start in starts:
+            some(start)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(some, starts))
     return A
+
+
+def _cores() -> int:
+    # those this process may use, where the system tells
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

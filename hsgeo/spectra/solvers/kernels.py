@@ -1,7 +1,6 @@
-"""The compiled loops of the solvers. Nothing here may depend on where a pixel stands.
+"""The compiled loop over pixels: sums, active sets, residual. Nothing here depends on where a pixel stands.
 
-The sums over bands run in fixed order in float64 and are vectorised over pixels; without fastmath every lane
-does the very operations a lone pixel would, so bits do not depend on the block.
+numba's cache looks at the date of this file alone: touch it after a change of the modules that it calls.
 """
 
 # mypy: disallow-untyped-decorators=False
@@ -10,299 +9,117 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["empty_cache", "factor_table", "solve"]
+from hsgeo.spectra.solvers.partial import solve_partial
+from hsgeo.spectra.solvers.pivoting import NOTHING, OPEN, PARTIAL, factorise, pivot
+from hsgeo.spectra.solvers.primal import solve_one
+from hsgeo.spectra.solvers.simd import LANES, add, aligned, divide, fma, load, multiply, pick, splat, store, subtract
+from hsgeo.spectra.solvers.sums import of_columns, of_rows, residual
 
-_PIXELS = 256  # pixels per inner block: the accumulators of 10 endmembers (20 kB) stay in the first-level cache
-_TOLERANCE = 1e-11  # dual feasibility relative to the largest |H|, |f|: rounding of P = 64 sums is 1e-14
+__all__ = ["solve"]
 
-
-def empty_cache(count: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return room for ``slots`` Cholesky factors, none made yet (key 0 is the empty set)."""
-    return np.empty((slots, count, count)), np.zeros(slots, np.uint64)
-
-
-def factor_table(H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Cholesky factors of all passive sets; slot ``s`` holds set ``s``."""
-    factors, keys = empty_cache(H.shape[0], 2 ** H.shape[0])
-    _fill(H, factors, keys)
-    return factors, keys
+_PIXELS = 128  # pixels per round of work: enough that the last, unfilled vector of a round costs little
+_PANEL = 64  # pixels of a panel of bands in rows: 200 bands (115 kB) stay in the second-level cache
+_CANCELLED = 1e-8  # of the squares in a difference: below, fewer than 7 of its digits are left, and float32 has 7
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _factor(H, mask, L):  # type: ignore[no-untyped-def]
-    # Cholesky factor of H on the set, rows packed to the front, diagonal stored inverted
-    count = H.shape[0]
-    floor = 0.0
-    for i in range(count):
-        floor = max(floor, H[i, i])
-    floor *= 1e-15  # a pivot lost to rounding; the ridge keeps exact ones three orders above
-    n = 0
-    for i in range(count):
-        if not (mask >> np.uint64(i)) & np.uint64(1):
-            continue
-        m = 0
-        for j in range(i + 1):
-            if not (mask >> np.uint64(j)) & np.uint64(1):
-                continue
-            s = H[i, j]
-            for k in range(m):
-                s -= L[n, k] * L[m, k]
-            if i == j:
-                L[n, n] = 1.0 / np.sqrt(max(s, floor))
-            else:
-                L[n, m] = s * L[m, m]
-            m += 1
-        n += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _fill(H, factors, keys):  # type: ignore[no-untyped-def]
-    for s in range(1, factors.shape[0]):
-        _factor(H, np.uint64(s), factors[s])
-        keys[s] = np.uint64(s)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _substitute(L, n, x):  # type: ignore[no-untyped-def]
-    # x <- (L L^T)^-1 x, in place
-    for i in range(n):
-        s = x[i]
-        for k in range(i):
-            s -= L[i, k] * x[k]
-        x[i] = s * L[i, i]
-    for i in range(n - 1, -1, -1):
-        s = x[i]
-        for k in range(i + 1, n):
-            s -= L[k, i] * x[k]
-        x[i] = s * L[i, i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _on_set(H, f, mask, kind, factors, keys, index, x, z):  # type: ignore[no-untyped-def]
-    # minimiser on a passive set, packed in x; returns its size and the multiplier of the sum
-    slot = mask % np.uint64(keys.size)
-    if keys[slot] != mask:
-        _factor(H, mask, factors[slot])
-        keys[slot] = mask
-    L = factors[slot]
-    n = 0
-    for i in range(H.shape[0]):
-        if (mask >> np.uint64(i)) & np.uint64(1):
-            index[n] = i
-            x[n] = f[i]
-            n += 1
-    _substitute(L, n, x)
-    multiplier = 0.0
-    if kind == 2:
-        for i in range(n):
-            z[i] = 1.0
-        _substitute(L, n, z)
-        sx, sz = 0.0, 0.0
-        for i in range(n):
-            sx += x[i]
-            sz += z[i]
-        multiplier = (sx - 1.0) / sz
-        for i in range(n):
-            x[i] -= multiplier * z[i]
-    return n, multiplier
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _gradient(H, f, i, n, index, x, multiplier):  # type: ignore[no-untyped-def]
-    # derivative of the Lagrangian for an endmember outside the set: negative means it wants in
-    w = multiplier - f[i]
-    for k in range(n):
-        w += H[i, index[k]] * x[k]
-    return w
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _solve_pixel(H, f, kind, factors, keys, a, index, x, z):  # type: ignore[no-untyped-def]
-    # min a^T H a / 2 - f^T a;  kind 0: free, 1: a >= 0, 2: a >= 0 and sum(a) = 1
-    count = H.shape[0]
-    one = np.uint64(1)
-    full = np.uint64(0)
-    largest = 0.0
-    for i in range(count):
-        full |= one << np.uint64(i)
-        largest = max(largest, abs(f[i]), H[i, i])
-    tolerance = _TOLERANCE * largest
-
-    # block pivoting (Kim and Park, 2011): exchange everything infeasible; usually 1 to 4 rounds
-    mask = full
-    solved = False
-    n = 0
-    for _ in range(6 + count):
-        n, multiplier = _on_set(H, f, mask, kind, factors, keys, index, x, z)
-        if kind == 0:
-            solved = True
-            break
-        change = np.uint64(0)
-        for k in range(n):
-            if x[k] < 0.0:
-                change |= one << np.uint64(index[k])
+def _mismatch(K, G, squares, summed, size, X, sizes):  # type: ignore[no-untyped-def]
+    # |r - D x|^2 = |r|^2 + x^T (K x - 2 D^T r) into squares, what it is a difference of into sizes; sums become 1
+    count, width = X.shape
+    zero = splat(0.0)
+    for q in range(0, size, LANES):
+        if summed:
+            whole = zero
+            for i in range(count):
+                whole = add(whole, load(X, i * width + q))
+            for i in range(count):
+                store(X, i * width + q, divide(load(X, i * width + q), whole))
+        s, length = load(squares, q), zero
+        large = s
         for i in range(count):
-            if not (mask >> np.uint64(i)) & one and _gradient(H, f, i, n, index, x, multiplier) < -tolerance:
-                change |= one << np.uint64(i)
-        if change == np.uint64(0):
-            solved = True
-            break
-        mask ^= change
-        if mask == np.uint64(0):
-            break
-    if not solved:
-        _primal(H, f, kind, factors, keys, a, index, x, z, tolerance)
-        return
-    for i in range(count):
-        a[i] = 0.0
-    for k in range(n):
-        a[index[k]] = x[k]
+            w = multiply(splat(-2.0), load(G, i * width + q))
+            for j in range(count):
+                w = fma(splat(K[i, j]), load(X, j * width + q), w)
+            x = load(X, i * width + q)
+            s = fma(x, w, s)
+            length = fma(pick(x, zero, subtract(zero, x), x), splat(np.sqrt(K[i, i])), length)
+        store(squares, q, s)
+        store(sizes, q, fma(length, length, large))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _primal(H, f, kind, factors, keys, a, index, x, z, tolerance):  # type: ignore[no-untyped-def]
-    # Lawson and Hanson's method: the objective falls at every step, so it ends
-    count = H.shape[0]
-    one = np.uint64(1)
-    mask = np.uint64(0)
-    n = 0
-    multiplier = 0.0
-    for i in range(count):
-        a[i] = 0.0
-    if kind == 2:
-        best, lowest = 0, np.inf
+def solve(  # type: ignore[no-untyped-def]
+    Y, rows, start, stop, D, offset, scale, border, diagonal, H, K, bounded, summed, prior, pull, A, rmse
+):
+    """Solve pixels ``start`` to ``stop`` of ``Y`` into ``A`` and ``rmse``; see `hsgeo.spectra.solvers.model`.
+
+    ``rows``: ``Y (pixels, bands)``, ``A`` and ``prior (pixels, endmembers)``; else all of them transposed. ``A`` may
+    have fewer endmembers than the problem: the last are not written. ``D (endmembers, bands)`` and ``offset`` are
+    padded with zeros. ``diagonal`` is what ``H`` has on its diagonal besides ``K = D^T D`` and ``border``; ``pull`` is
+    the weight of ``prior`` in the right side, empty without one.
+    """
+    bands = Y.shape[1] if rows else Y.shape[0]
+    count, written = H.shape[0], A.shape[1] if rows else A.shape[0]
+    G, F, X = aligned(D.shape[0], _PIXELS), aligned(count, _PIXELS), aligned(count, _PIXELS)
+    squares, sizes = aligned(1, _PIXELS)[0], aligned(1, _PIXELS)[0]
+    T = aligned(LANES, 3 * LANES)
+    R = aligned(2, offset.size) if rows else aligned(offset.size, _PANEL + LANES)
+    r, ones = aligned(1, offset.size)[0], aligned(1, offset.size)[0]
+    ones[:] = 1.0
+    f, a, valid = np.empty(count), np.empty(count), np.empty(_PIXELS, np.int64)
+    state = np.empty(_PIXELS, np.int8)
+    full, everything = np.empty(count, np.int64), aligned(count, LANES)
+    everything[:] = 1.0
+    C, J, V = aligned(count * (count + 1) // 2, LANES), aligned(count, LANES), aligned(count, LANES)
+    factorise(H, summed, everything, full, C, J, V)
+    for begin in range(start, stop, _PIXELS):
+        size = min(_PIXELS, stop - begin)
+        if rows:
+            of_rows(Y, begin, size, D, offset, R, G, squares)
+        else:
+            of_columns(Y, begin, size, D, offset, R, T, G, squares)
         for i in range(count):
-            cost = 0.5 * H[i, i] - f[i]
-            if cost < lowest:
-                best, lowest = i, cost
-        mask = one << np.uint64(best)
-        a[best] = 1.0
-        n, multiplier = _on_set(H, f, mask, kind, factors, keys, index, x, z)
-    for _ in range(30 * count):  # three times the usual bound of NNLS codes
-        enter, steepest = -1, -tolerance
-        for i in range(count):
-            if not (mask >> np.uint64(i)) & one:
-                w = _gradient(H, f, i, n, index, x, multiplier)
-                if w < steepest:
-                    enter, steepest = i, w
-        if enter < 0:
-            return
-        mask |= one << np.uint64(enter)
-        for _inner in range(count + 1):
-            n, multiplier = _on_set(H, f, mask, kind, factors, keys, index, x, z)
-            step, leave = 1.0, -1
-            for k in range(n):
-                i = index[k]
-                if x[k] < 0.0:
-                    s = a[i] / (a[i] - x[k])
-                    if s < step or leave < 0:
-                        step, leave = s, i
-            for k in range(n):
-                i = index[k]
-                a[i] += step * (x[k] - a[i])
-            if leave < 0:
-                break
-            a[leave] = 0.0
-            mask &= ~(one << np.uint64(leave))
-            if mask == np.uint64(0):
-                n = 0
-                break
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _partial(y, D, offset, border, ridge, kind, H, f):  # type: ignore[no-untyped-def]
-    # Gram matrix and right side over the valid bands of one pixel; returns how many there are
-    bands, count = D.shape
-    H[:] = border
-    f[:] = border
-    valid = 0
-    for b in range(bands):
-        if not np.isfinite(y[b]):
-            continue
-        valid += 1
-        r = y[b] - offset[b]
-        for i in range(count):
-            f[i] += D[b, i] * r
-            for j in range(i + 1):
-                H[i, j] += D[b, i] * D[b, j]
-    for i in range(count):
-        H[i, i] += ridge
-        for j in range(i):
-            H[j, i] = H[i, j]
-    return valid
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def solve(Y, E, D, offset, scale, border, ridge, H, factors, keys, kind):  # type: ignore[no-untyped-def]
-    """Solve ``Y (bands, pixels)``; see `hsgeo.spectra.solvers.model.solve_block`."""
-    bands, pixels = Y.shape
-    count = E.shape[1]
-    A = np.empty((count, pixels), np.float32)
-    rmse = np.empty(pixels, np.float32)
-    F = np.empty((count, _PIXELS))
-    X = np.empty((count, _PIXELS))
-    rest = np.empty(_PIXELS)
-    squares = np.empty(_PIXELS)
-    f, a, x, z = np.empty(count), np.empty(count), np.empty(count), np.empty(count)
-    index = np.empty(count, np.int64)
-    own_H = np.empty((count, count))
-    own_factors = np.empty((1, count, count))
-    own_keys = np.zeros(1, np.uint64)
-    for start in range(0, pixels, _PIXELS):
-        size = min(_PIXELS, pixels - start)
-        F[:] = border
-        for b in range(bands):
-            o = offset[b]
             for q in range(size):
-                rest[q] = np.float64(Y[b, start + q]) - o
-            for i in range(count):
-                d = D[b, i]
-                row = F[i]
-                for q in range(size):
-                    row[q] += d * rest[q]
+                F[i, q] = G[i, q] + border
+        partial = False
         for q in range(size):
-            finite = True
-            for i in range(count):
-                f[i] = F[i, q]
-                finite = finite and np.isfinite(f[i])
-            if finite:
-                _solve_pixel(H, f, kind, factors, keys, a, index, x, z)
-            elif _partial(Y[:, start + q], D, offset, border, ridge, kind, own_H, f) > 0:
-                own_keys[0] = np.uint64(0)
-                _solve_pixel(own_H, f, kind, own_factors, own_keys, a, index, x, z)
-            else:
-                a[:] = np.nan
-            total = 1.0
-            if kind == 2:
-                total = 0.0
+            state[q] = OPEN if np.isfinite(squares[q]) else PARTIAL
+            partial = partial or state[q] == PARTIAL
+            for i in range(pull.size):
+                z = prior[begin + q, i] if rows else prior[i, begin + q]
+                F[i, q] += pull[i] * z
+                if not np.isfinite(z):
+                    state[q] = NOTHING
+        pivot(H, F, bounded, summed, full, C, J, V, size, state, X)
+        for q in range(size):
+            if state[q] == OPEN:
                 for i in range(count):
-                    total += a[i]
-            for i in range(count):
-                X[i, q] = a[i] / total / scale[i]
-                A[i, start + q] = X[i, q]
-        # the residual itself is squared, never y^T y - f^T a: no cancellation
-        squares[:] = 0.0
-        for b in range(bands):
-            for q in range(size):
-                rest[q] = np.float64(Y[b, start + q])
-            for i in range(count):
-                e = E[b, i]
-                row = X[i]
-                for q in range(size):
-                    rest[q] -= e * row[q]
-            for q in range(size):
-                squares[q] += rest[q] * rest[q]
+                    f[i] = F[i, q]
+                solve_one(H, f, bounded, summed, a)
+                for i in range(count):
+                    X[i, q] = a[i]
+        _mismatch(K, G, squares, summed, size, X, sizes)
+        valid[:] = bands
+        if partial:
+            gram, prior_and_pull = (border, diagonal, bounded, summed), (prior, pull)
+            solve_partial(Y, rows, begin, size, D, offset, gram, prior_and_pull, state, X, squares, valid)
         for q in range(size):
-            if np.isfinite(squares[q]):
-                rmse[start + q] = np.sqrt(squares[q] / bands)
-                continue
-            total, valid = 0.0, 0
-            for b in range(bands):
-                if np.isfinite(Y[b, start + q]):
-                    r = np.float64(Y[b, start + q])
-                    for i in range(count):
-                        r -= E[b, i] * X[i, q]
-                    total += r * r
-                    valid += 1
-            rmse[start + q] = np.sqrt(total / valid) if valid else np.nan
-    return A, rmse
+            p = begin + q
+            if state[q] == NOTHING:
+                for i in range(count):
+                    X[i, q] = np.nan
+                squares[q] = np.nan
+            elif state[q] != PARTIAL and squares[q] <= _CANCELLED * sizes[q]:
+                for b in range(bands):
+                    r[b] = np.float64(Y[p, b] if rows else Y[b, p]) - offset[b]
+                for i in range(count):
+                    a[i] = X[i, q]
+                squares[q] = residual(r, D, a, ones)
+            rmse[p] = np.sqrt(squares[q] / valid[q])
+        for i in range(written):
+            for q in range(size):
+                x = X[i, q] / scale[i] + 0.0  # no -0: its sign may come from a neighbour's set
+                if rows:
+                    A[begin + q, i] = x
+                else:
+                    A[i, begin + q] = x

@@ -9,12 +9,11 @@ import numpy as np
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["LARGEST_COUNT", "Constraint", "MixingModel", "mixing_model", "solve_block"]
+__all__ = ["LARGEST_COUNT", "Constraint", "MixingModel", "mixing_model", "precision", "solve_block"]
 
-Constraint = Literal["fcls", "nnls", "ucls"]
+Constraint = Literal["fcls", "nnls", "ucls", "at_most_one"]
 
-LARGEST_COUNT = 64  # a passive set is the bits of one 64-bit word
-_TABLE_COUNT = 10  # up to here all 2**P factors are made beforehand (P = 10: 0.8 MB, within a core's cache)
+LARGEST_COUNT = 64  # beyond, a spectral library is meant, and an exact solve over all of it is the wrong method
 _RIDGE = 1e-10  # relative to the mean diagonal: far above rounding (1e-16), so that twins share evenly, far below data
 _SAME = 1e-20  # relative spread of endmembers that differ by rounding alone (float64 squared: 1e-32, float32: 1e-14)
 
@@ -23,40 +22,51 @@ _SAME = 1e-20  # relative spread of endmembers that differ by rounding alone (fl
 class MixingModel:
     """Endmembers made ready for `solve_block`. Built by `mixing_model`; read-only, safe to share by threads.
 
+    Unknowns are the endmembers, and behind them a shade of zeros under ``at_most_one``.
+
     Parameters
     ----------
-    constraint : {"fcls", "nnls", "ucls"}
-        Fully constrained, non-negative or unconstrained.
+    constraint : {"fcls", "nnls", "ucls", "at_most_one"}
+        Fully constrained, non-negative, unconstrained, or non-negative with a sum of at most one.
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)`` float64, as given.
+    rho : float
+        Weight of the quadratic prior, in squared units of the data.
     D : numpy.ndarray
-        Endmembers in solving coordinates: minus their mean (fcls), or divided by ``scale``.
+        ``(bands, unknowns)`` in solving coordinates: minus their mean where a sum is fixed, else divided by ``scale``.
     offset : numpy.ndarray
-        ``(bands,)`` subtracted from the data before ``D^T y``: the mean endmember (fcls) or 0.
+        ``(bands,)`` subtracted from the data before ``D^T y``: the mean of the unknowns' spectra, or 0.
     scale : numpy.ndarray
-        ``(endmembers,)``: abundance = solution / scale.
+        ``(unknowns,)``: abundance = solution / scale.
     border : float
-        Weight of the ``1 1^T`` term that closes the centred Gram matrix (fcls), else 0.
+        Weight of the ``1 1^T`` term that closes the centred Gram matrix where a sum is fixed, else 0.
     ridge : float
         Added to the diagonal.
+    diagonal : numpy.ndarray
+        ``(unknowns,)``: ridge and prior on the diagonal of ``H``.
+    pull : numpy.ndarray
+        ``(endmembers,)``: weight of the prior in the right side; empty without one.
+    K : numpy.ndarray
+        ``D^T D``.
     H : numpy.ndarray
-        ``D^T D + border 1 1^T + ridge I``.
-    factors : numpy.ndarray
-        Cholesky factors of every passive set for up to 10 endmembers, else empty.
-    keys : numpy.ndarray
-        The passive set in each slot of ``factors``.
+        ``K + border 1 1^T + diag(diagonal)``.
+    padded : tuple of numpy.ndarray
+        ``D^T`` and ``offset``, filled up with zeros to whole vectors of bands and an even number of unknowns.
     """
 
     constraint: Constraint
     E: np.ndarray
+    rho: float
     D: np.ndarray
     offset: np.ndarray
     scale: np.ndarray
     border: float
     ridge: float
+    diagonal: np.ndarray
+    pull: np.ndarray
+    K: np.ndarray
     H: np.ndarray
-    factors: np.ndarray
-    keys: np.ndarray
+    padded: tuple[np.ndarray, np.ndarray]
 
     @property
     def count(self) -> int:
@@ -64,15 +74,18 @@ class MixingModel:
         return int(self.E.shape[1])
 
 
-def mixing_model(E: np.ndarray, constraint: Constraint = "fcls") -> MixingModel:
-    """Make endmembers ready for `solve_block`: scaling, Gram matrix, factors.
+def mixing_model(E: np.ndarray, constraint: Constraint = "fcls", *, rho: float = 0.0) -> MixingModel:
+    """Make endmembers ready for `solve_block`: origin, scaling, Gram matrix.
 
     Parameters
     ----------
     E : numpy.ndarray
         ``(bands, endmembers)``, finite, 1 to 64 endmembers, in the units of the data.
-    constraint : {"fcls", "nnls", "ucls"}
-        Which problem will be solved.
+    constraint : {"fcls", "nnls", "ucls", "at_most_one"}
+        Which problem will be solved; ``at_most_one`` is ``a >= 0`` and ``sum(a) <= 1``: the rest is shade.
+    rho : float
+        Weight of a quadratic prior: ``rho ||a - z||^2`` is added to ``||y - E a||^2``, and `solve_block` wants ``z``.
+        In squared units of the data, 0 for none.
 
     Returns
     -------
@@ -82,12 +95,12 @@ def mixing_model(E: np.ndarray, constraint: Constraint = "fcls") -> MixingModel:
     Raises
     ------
     ConfigError
-        When the shape is wrong, a value is not finite, or there are more than 64 endmembers.
+        When the shape is wrong, a value is not finite, there are more than 64 endmembers, or ``rho`` is negative.
     """
-    from hsgeo.spectra.solvers import kernels
-
-    if constraint not in ("fcls", "nnls", "ucls"):
-        raise ConfigError(f"the constraint is {constraint!r}", "'fcls', 'nnls' or 'ucls'")
+    if constraint not in ("fcls", "nnls", "ucls", "at_most_one"):
+        raise ConfigError(f"the constraint is {constraint!r}", "'fcls', 'nnls', 'ucls' or 'at_most_one'")
+    if not (np.isfinite(rho) and rho >= 0):
+        raise ConfigError(f"rho is {rho}", "a finite number, 0 or more", "Give 0 to solve without a prior")
     E = np.ascontiguousarray(E, dtype=np.float64)
     if E.ndim != 2 or 0 in E.shape:
         raise ConfigError(f"the endmembers have the shape {E.shape}", "(bands, endmembers), at least one of each")
@@ -104,74 +117,146 @@ def mixing_model(E: np.ndarray, constraint: Constraint = "fcls") -> MixingModel:
             "finite endmembers",
             "Drop those bands from both the endmembers and the data",
         )
-    if constraint == "fcls":
+    S = np.c_[E, np.zeros(bands)] if constraint == "at_most_one" else E
+    size = S.shape[1]
+    if constraint in ("fcls", "at_most_one"):
         # a sums to one, so the origin is free: about the mean endmember the Gram matrix is far better
         # conditioned, and border * (1^T a)^2 is a constant that makes it regular
-        offset, scale = E.mean(axis=1), np.ones(count)
-        D = E - offset[:, None]
-        spread = float((D * D).sum()) / count
-        if spread <= _SAME * float((E * E).sum()) / count:  # one endmember, or the same one again: equal shares
-            D, spread = np.zeros_like(E), 1.0
+        offset, scale = S.mean(axis=1), np.ones(size)
+        D = S - offset[:, None]
+        spread = float((D * D).sum()) / size
+        if spread <= _SAME * float((S * S).sum()) / size:  # one endmember, or the same one again: equal shares
+            D, spread = np.zeros_like(S), 1.0
         border = spread
     else:
-        offset, scale = np.zeros(bands), np.sqrt((E * E).sum(axis=0))
+        offset, scale = np.zeros(bands), np.sqrt((S * S).sum(axis=0))
         scale = np.where(scale > 0, scale, 1.0)
-        D, border = E / scale, 0.0
-    D = np.ascontiguousarray(D)
+        D, border = S / scale, 0.0
     ridge = _RIDGE * (border or 1.0)
-    H = D.T @ D + border
-    H[np.diag_indices(count)] += ridge
-    if count <= _TABLE_COUNT and constraint != "ucls":
-        factors, keys = kernels.factor_table(H)
-    else:
-        factors, keys = np.empty((0, count, count)), np.empty(0, np.uint64)
-    return MixingModel(constraint, E, D, offset, scale, border, ridge, H, factors, keys)
+    diagonal = np.full(size, ridge)
+    diagonal[:count] += rho / scale[:count] ** 2
+    K = D.T @ D
+    return MixingModel(
+        constraint=constraint,
+        E=E,
+        rho=float(rho),
+        D=np.ascontiguousarray(D),
+        offset=offset,
+        scale=scale,
+        border=border,
+        ridge=ridge,
+        diagonal=diagonal,
+        pull=rho / scale[:count] if rho else np.empty(0),
+        K=K,
+        H=K + border + np.diag(diagonal),
+        padded=_padded(D, offset),
+    )
 
 
-def solve_block(Y: np.ndarray, model: MixingModel) -> tuple[np.ndarray, np.ndarray]:
-    """Solve a block of pixels; every pixel's bits are the same wherever it stands and whatever stands beside it.
+def _padded(D: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from hsgeo.spectra.solvers import simd
 
-    Active sets are exact: the Karush-Kuhn-Tucker conditions hold to rounding. Where the minimiser is not
-    unique (collinear endmembers, more endmembers than bands) a relative ridge of 1e-10 picks the one of
-    (nearly) smallest norm, so that duplicates share their abundance.
+    bands, size = D.shape
+    whole = -(-bands // simd.LANES) * simd.LANES
+    rows, base = simd.aligned(size + size % 2, whole), simd.aligned(1, whole)[0]
+    rows[:size, :bands], base[:bands] = D.T, offset
+    return rows, base
+
+
+def precision(Y: np.ndarray) -> type[np.float32] | type[np.float64]:
+    """Tell the float type that holds data without loss, in which abundances come back.
 
     Parameters
     ----------
     Y : numpy.ndarray
-        ``(bands, pixels)`` float32. Non-finite values are missing: such a pixel is solved on its other
+        Data of any real type.
+
+    Returns
+    -------
+    type
+        float64 for float64 and integers of more than 16 bits, else float32.
+    """
+    return np.float32 if np.result_type(Y.dtype, np.float32) == np.float32 else np.float64
+
+
+def solve_block(Y: np.ndarray, model: MixingModel, prior: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Solve a block of pixels; every pixel's bits are the same wherever it stands and whatever stands beside it.
+
+    Minimises ``||y - E a||^2 + rho ||a - z||^2`` under the constraint of the model. Active sets are exact: the
+    Karush-Kuhn-Tucker conditions hold to rounding. Where the minimiser is not unique (collinear endmembers, more
+    endmembers than bands) a relative ridge of 1e-10 picks the one of (nearly) smallest norm, so that duplicates share
+    their abundance. All sums are float64; one thread.
+
+    Parameters
+    ----------
+    Y : numpy.ndarray
+        ``(bands, pixels)`` float32 or float64. Non-finite values are missing: such a pixel is solved on its other
         bands; a pixel without any is NaN.
     model : MixingModel
         From `mixing_model`.
+    prior : numpy.ndarray, optional
+        ``z`` of every pixel ``(endmembers, pixels)``; needed when the model has a ``rho``. A pixel whose ``z`` is not
+        finite is NaN.
 
     Returns
     -------
     A : numpy.ndarray
-        Abundances ``(endmembers, pixels)`` float32.
+        Abundances ``(endmembers, pixels)``, of the float type of ``Y``.
     rmse : numpy.ndarray
-        ``(pixels,)`` float32, in the units of the data: root of the mean over the pixel's valid bands of
+        ``(pixels,)``, of the same type, in the units of the data: root of the mean over the pixel's valid bands of
         ``(y - E a)^2``.
 
     Raises
     ------
     ConfigError
-        When the data do not have the bands of the endmembers.
+        When the data do not have the bands of the endmembers, or prior and ``rho`` do not fit.
     """
-    from hsgeo.spectra.solvers import kernels
-
     if Y.ndim != 2 or Y.shape[0] != model.E.shape[0]:
         raise ConfigError(
             f"the data have the shape {Y.shape} (bands, pixels) and the endmembers {model.E.shape[0]} bands",
             "the same bands in both",
             "Resample the endmembers to the data",
         )
-    Y = np.ascontiguousarray(Y, dtype=np.float32)
-    factors, keys = model.factors, model.keys
-    if model.constraint == "ucls":
-        factors, keys = kernels.empty_cache(model.count, 1)
-    elif not len(keys):  # too many sets to tabulate: factors are made when met, in a cache of this call alone
-        factors, keys = kernels.empty_cache(model.count, max(8, min(1024, 2**19 // model.count**2)))
-    kind = {"ucls": 0, "nnls": 1, "fcls": 2}[model.constraint]
-    result: tuple[np.ndarray, np.ndarray] = kernels.solve(
-        Y, model.E, model.D, model.offset, model.scale, model.border, model.ridge, model.H, factors, keys, kind
-    )
-    return result
+    Y = np.ascontiguousarray(Y, dtype=precision(Y))
+    A, rmse = np.empty((model.count, Y.shape[1]), Y.dtype), np.empty(Y.shape[1], Y.dtype)
+    Z = checked_prior(prior, model, shape=A.shape)
+    solve_into(Y, model, prior=Z, A=A, rmse=rmse, rows=False, start=0, stop=Y.shape[1])
+    return A, rmse
+
+
+def checked_prior(prior: np.ndarray | None, model: MixingModel, *, shape: tuple[int, ...]) -> np.ndarray:
+    # the prior as the kernel takes it
+    if (prior is None) != (model.rho == 0):
+        raise ConfigError(
+            f"rho is {model.rho} and the prior is {'missing' if prior is None else 'given'}",
+            "a positive rho with a prior, or neither",
+            "Give rho when the model is made and the prior when it is solved",
+        )
+    if prior is None:
+        return np.empty((0, 0))
+    if np.shape(prior) != shape:
+        raise ConfigError(
+            f"the prior has the shape {np.shape(prior)}", f"that of the abundances, {shape}", "Transpose or reshape it"
+        )
+    return np.ascontiguousarray(prior, dtype=np.float64)
+
+
+def solve_into(
+    Y: np.ndarray,
+    model: MixingModel,
+    *,
+    prior: np.ndarray,
+    A: np.ndarray,
+    rmse: np.ndarray,
+    rows: bool,
+    start: int,
+    stop: int,
+) -> None:
+    # some pixels of checked arrays; rows: pixels are the first axis. Threads may do this at once for other pixels
+    from hsgeo.spectra.solvers import kernels
+
+    m = model
+    D, offset = m.padded
+    bounded, summed = m.constraint != "ucls", m.constraint in ("fcls", "at_most_one")
+    gram = (m.border, m.diagonal, m.H, m.K)
+    kernels.solve(Y, rows, start, stop, D, offset, m.scale, *gram, bounded, summed, prior, m.pull, A, rmse)
