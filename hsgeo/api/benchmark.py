@@ -1,0 +1,156 @@
+"""The verb behind ``hsgeo benchmark accuracy``: scenes x recipes x noise x seeds, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hsgeo.errors import ConfigError
+
+__all__ = ["benchmark_accuracy", "run_all"]
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+def benchmark_accuracy(
+    out: str | Path,
+    *,
+    scenes: Sequence[str],
+    recipes: Sequence[str],
+    noise: Sequence[float] = (float("inf"), 30.0, 20.0),
+    seeds: int = 10,
+    data: str | Path | None = None,
+    count: str = "known",
+    fresh: bool = False,
+    jobs: int = 1,
+    plugins: Sequence[Path] = (),
+    call: str = "hsgeo benchmark accuracy",
+    progress: Callable[[str, int, int], None] = _silent,
+) -> list[dict[str, Any]]:
+    """Measure recipes on scenes with a truth, and write ``accuracy.csv`` and ``accuracy.md``.
+
+    Runs that the CSV holds for the same recipe, scene, version and code of the stages are not repeated.
+    ``uniform``, ``oracle`` and ``lmm-oracle`` rows are always there.
+
+    Parameters
+    ----------
+    out : path
+        Folder of the two files.
+    scenes : sequence of str
+        Names of `hsgeo.evaluation.accuracy.scenes.SCENES`.
+    recipes : sequence of str
+        ``"archetypes+fcls"``, ``"vca[restarts=1]+fcls"``, names of recipes or YAML files.
+    noise : sequence of float
+        SNR in dB; infinity: no noise.
+    seeds : int
+        Runs of every combination.
+    data : path, optional
+        Folder of the scenes; synthetic ones need none.
+    count : {"known", "auto"}
+        Whether recipes are told the number of endmembers.
+    fresh : bool
+        Forget what the CSV holds.
+    jobs : int
+        Processes.
+    plugins : sequence of path
+        One-file plugins that the recipes need.
+    call : str
+        Said on the page.
+    progress : callable
+        ``progress(what, done, total)``.
+
+    Returns
+    -------
+    list of dict
+        From `hsgeo.evaluation.accuracy.table.summarise_rows`.
+
+    Raises
+    ------
+    ConfigError, RecipeError
+        A scene, recipe or option does not exist, or a file cannot be used.
+    """
+    from hsgeo.evaluation.accuracy.plan import append_rows, missing_cases, plan_cases, read_rows
+    from hsgeo.evaluation.accuracy.runs import key_of
+    from hsgeo.evaluation.accuracy.table import summarise_rows, to_markdown
+
+    if count not in ("known", "auto"):
+        raise ConfigError(f"count is {count!r}", "'known' or 'auto'")
+    folder = Path(out)
+    table = folder / "accuracy.csv"
+    held = [] if fresh else read_rows(table)
+    cases = plan_cases(
+        scenes,
+        recipes,
+        noise,
+        seeds,
+        data=None if data is None else Path(data),
+        auto=count == "auto",
+        plugins=tuple(plugins),
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            table.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written: {error}", "a folder", "Give another --out") from error
+    wanted = {key_of(key) for case in cases for key in case.keys}
+    left = missing_cases(cases, held)
+    progress("runs", len(cases) - len(left), len(cases))
+    done = {key_of(row) for row in held}
+    for finished, rows in enumerate(run_all(left, jobs), 1):
+        new = [row for row in rows if key_of(row) not in done]
+        append_rows(table, new)
+        progress("runs", len(cases) - len(left) + finished, len(cases))
+    summary = summarise_rows(row for row in read_rows(table) if key_of(row) in wanted)
+    (folder / "accuracy.md").write_text(to_markdown(summary, call=call, count=count), encoding="utf-8")
+    return summary
+
+
+def _run(case: Any) -> list[dict[str, Any]]:
+    from hsgeo.api.verbs import fit, unmix
+    from hsgeo.evaluation.accuracy.plan import run_case
+
+    return run_case(case, fit=fit, unmix=unmix)
+
+
+def run_all(cases: Sequence[Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
+    """Do cases, one after the other or in processes.
+
+    Parameters
+    ----------
+    cases : sequence of hsgeo.evaluation.accuracy.plan.Case
+        What to do.
+    jobs : int
+        Processes; 1: this one.
+
+    Yields
+    ------
+    list of dict
+        Rows of each case, as they are done.
+    """
+    if jobs <= 1:
+        yield from map(_run, cases)
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    # spawn: numba's and BLAS's threads do not survive a fork
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        try:
+            for future in as_completed([pool.submit(_run, case) for case in cases]):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    """Give each process one thread: the processes share the cores."""
+    import dask
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    dask.config.set(scheduler="synchronous")

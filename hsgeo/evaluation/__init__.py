@@ -1,0 +1,1 @@
+"""Scores against a truth: bring product and truth on one grid, find who is who, name every number by its variant."""

@@ -1,0 +1,312 @@
+"""Which runs a benchmark consists of, which of them a CSV holds already, and doing the rest."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hsgeo._version import __version__
+from hsgeo.errors import ConfigError
+from hsgeo.evaluation.accuracy.recipes import contender
+from hsgeo.evaluation.accuracy.runs import KEYS, SANITY, key_of, run_recipe, run_sanity
+from hsgeo.evaluation.accuracy.scenes import SCENES, BenchScene, load_scene
+from hsgeo.evaluation.conventions import scale_of_convention
+from hsgeo.plugin.registry import Registry, registry
+
+__all__ = ["COLUMNS", "Case", "Row", "append_rows", "missing_cases", "plan_cases", "read_rows", "run_case"]
+
+COLUMNS = (
+    *KEYS, "convention", "headline", "count", "endmembers", "pixels", "missing", "armse", "mrmse", "pixel_rmse", "mae",
+    "sre_db", "msad_rad", "msad_deg", "ermse", "re_rmse", "armse_by_abundance", "matches_agree", "fit_s", "apply_s",
+    "device", "version",
+)  # fmt: skip
+"""Columns of the CSV, one row per run and truth."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one process does at a time: one image, recipe, noise level and seed, for all truths of the image.
+
+    Parameters
+    ----------
+    scenes : tuple of str
+        Names of scenes with one image.
+    recipe : str
+        A contender, or one of the sanity rows.
+    scale : str
+        Convention of the run; of a sanity row: empty, because it has that of the truth.
+    snr_db : float
+        Noise.
+    seed : int
+        Seed.
+    auto : bool
+        The number of endmembers is found out, not told.
+    data : pathlib.Path or None
+        Folder of the scenes.
+    plugins : tuple of pathlib.Path
+        One-file plugins to load.
+    keys : tuple of dict
+        What identifies the row of each scene (`KEYS`).
+    """
+
+    scenes: tuple[str, ...]
+    recipe: str
+    scale: str
+    snr_db: float
+    seed: int
+    auto: bool
+    data: Path | None
+    plugins: tuple[Path, ...]
+    keys: tuple[Row, ...]
+
+
+def plan_cases(
+    scenes: Sequence[str],
+    recipes: Sequence[str],
+    noise: Sequence[float],
+    seeds: int,
+    *,
+    data: Path | None,
+    auto: bool = False,
+    plugins: tuple[Path, ...] = (),
+) -> list[Case]:
+    """List the runs; every name, option and file is checked before the first one begins.
+
+    Parameters
+    ----------
+    scenes, recipes : sequence of str
+        Names of `SCENES`; recipes as `contender` takes them.
+    noise : sequence of float
+        SNR in dB; infinity: none.
+    seeds : int
+        Seeds 0, 1, ... of every combination; sanity rows without noise need only the first.
+    data : pathlib.Path or None
+        Folder of the scenes.
+    auto : bool
+        Number of endmembers found out instead of told.
+    plugins : tuple of pathlib.Path
+        One-file plugins that the recipes need.
+
+    Returns
+    -------
+    list of Case
+        Cheap and bounding ones first.
+
+    Raises
+    ------
+    ConfigError, RecipeError
+        Something of it does not exist or does not fit.
+    """
+    if seeds < 1 or not scenes or not noise:
+        raise ConfigError(f"{len(scenes)} scenes, {len(noise)} noise levels, {seeds} seeds", "at least one of each")
+    known = registry(plugins)
+    loaded = [load_scene(name, data) for name in dict.fromkeys(scenes)]
+    cases = []
+    own = code_digest(("hsgeo.spectra", "hsgeo.evaluation.accuracy"))
+    for snr_db in dict.fromkeys(noise):
+        for name in SANITY:
+            for scene in loaded:
+                for seed in range(seeds if np.isfinite(snr_db) and name != "uniform" else 1):
+                    key = _key(scene, name, scale_of_convention(scene.convention) or "", snr_db, seed, own)
+                    cases.append(Case((scene.name,), name, "", snr_db, seed, False, data, plugins, (key,)))
+    for recipe in dict.fromkeys(recipes):
+        before = len(cases)
+        for group in _by_cube(loaded):
+            count = None if auto else group[0].A.shape[1]
+            for scale in ("physical", "peak"):
+                found = contender(recipe, known, scale=scale, count=count)
+                if found is None or (found.library and (group[0].library is None or scale != "physical")):
+                    continue
+                digest = f"{own} {found.digest} {_stages_digest(found.recipe, known)}"
+                for snr_db in dict.fromkeys(noise):
+                    for seed in range(seeds):
+                        keys = tuple(_key(scene, recipe, scale, snr_db, seed, digest) for scene in group)
+                        names = tuple(scene.name for scene in group)
+                        cases.append(Case(names, recipe, scale, snr_db, seed, auto, data, plugins, keys))
+        if len(cases) == before:
+            raise ConfigError(
+                f"recipe {recipe!r} needs a spectral library, and none of the scenes {', '.join(scenes)} has one",
+                "scenes with a library: " + ", ".join(name for name, source in SCENES.items() if source.library),
+                "Add one with --scenes",
+            )
+    return cases
+
+
+def run_case(case: Case, *, fit: Callable[..., Any], unmix: Callable[..., Any]) -> list[Row]:
+    """Do one case.
+
+    Parameters
+    ----------
+    case : Case
+        From `plan_cases`.
+    fit, unmix : callable
+        ``hsgeo.fit`` and ``hsgeo.unmix``.
+
+    Returns
+    -------
+    list of dict
+        A row of `COLUMNS` for each scene.
+    """
+    known = registry(case.plugins)
+    scenes = [load_scene(name, case.data) for name in case.scenes]
+    device = "cpu"
+    if case.recipe in SANITY:
+        rows = [run_sanity(scenes[0], case.recipe, snr_db=case.snr_db, seed=case.seed)]
+    else:
+        count = None if case.auto else scenes[0].A.shape[1]
+        found = contender(case.recipe, known, scale=case.scale, count=count)
+        assert found is not None  # it was planned
+        rows = run_recipe(scenes, found, snr_db=case.snr_db, seed=case.seed, fit=fit, unmix=unmix)
+        device = _device()
+    whole = []
+    for scene, key, row in zip(scenes, case.keys, rows, strict=True):
+        more = {"convention": scene.convention, "count": "auto" if case.auto else "known", "device": device}
+        whole.append({name: (key | row | more | {"version": __version__}).get(name) for name in COLUMNS})
+    return whole
+
+
+def _stages_digest(recipe: Row, known: Registry) -> str:
+    """Return a digest of the code that a recipe runs: that of its stages' packages and of the runner."""
+    packages = {known.stage(step["use"]).target.partition(":")[0].partition(".")[0] for step in recipe["stages"]}
+    return code_digest(("hsgeo.stages", "hsgeo.run", *sorted(packages))) + "".join(sorted(known.files.values()))
+
+
+@lru_cache(maxsize=64)
+def code_digest(packages: tuple[str, ...]) -> str:
+    """Digest the Python files of packages: while code changes, results of the same version are not the same.
+
+    Parameters
+    ----------
+    packages : tuple of str
+        Importable names; what has no files, such as a one-file plugin, is passed over.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    from importlib.util import find_spec
+
+    digest = hashlib.sha256()
+    for name in packages:
+        try:
+            found = find_spec(name)
+        except (ImportError, ValueError):
+            continue
+        for folder in (found.submodule_search_locations or ()) if found is not None else ():
+            for file in sorted(Path(folder).rglob("*.py")):
+                digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _device() -> str:
+    """Tell where the pixels were solved: on CUDA when a stage asked torch and torch has it."""
+    import sys
+
+    torch = sys.modules.get("torch")  # loaded by the run itself, or not used
+    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+
+def _by_cube(scenes: Iterable[BenchScene]) -> Iterator[list[BenchScene]]:
+    groups: dict[tuple[str, int], list[BenchScene]] = {}
+    for scene in scenes:
+        groups.setdefault((scene.cube, scene.A.shape[1]), []).append(scene)
+    yield from groups.values()
+
+
+def _key(scene: BenchScene, recipe: str, scale: str, snr_db: float, seed: int, digest: str) -> Row:
+    config = hashlib.sha256(f"{__version__} {scene.digest} {digest}".encode()).hexdigest()[:12]
+    return {
+        "scene": scene.name,
+        "recipe": recipe,
+        "scale": scale,
+        "snr_db": f"{snr_db:g}",
+        "seed": seed,
+        "config": config,
+    }
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read what earlier runs left.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The CSV; it need not be there. A last line that a stopped run left half-written is passed over.
+
+    Returns
+    -------
+    list of dict
+        Rows as text.
+
+    Raises
+    ------
+    ConfigError
+        The file is of something else.
+    """
+    if not path.exists():
+        return []
+    try:
+        whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "a CSV", "Give another --out") from error
+    if not whole:
+        return []
+    table = csv.DictReader(whole.splitlines())
+    if tuple(table.fieldnames or ()) != COLUMNS:
+        raise ConfigError(
+            f"{path} has other columns than this benchmark writes",
+            "a CSV of this version of hsgeo benchmark accuracy",
+            "Give another --out, or --fresh to begin anew",
+        )
+    return list(table)
+
+
+def append_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Add rows to the CSV at once, so that a stopped benchmark goes on where it was.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The CSV; made where missing.
+    rows : iterable of dict
+        Of `COLUMNS`.
+    """
+    with path.open("a+b") as held:  # what a stopped run left half-written goes
+        held.seek(0)
+        whole = held.read().rfind(b"\n") + 1
+        held.truncate(whole)
+    with path.open("a", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if not whole:
+            table.writeheader()
+        for row in rows:
+            table.writerow({name: "" if value is None else value for name, value in row.items()})
+
+
+def missing_cases(cases: Sequence[Case], rows: Iterable[Row]) -> list[Case]:
+    """Return the cases of which a row is not there yet.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        All.
+    rows : iterable of dict
+        From `read_rows`.
+
+    Returns
+    -------
+    list of Case
+        In order.
+    """
+    done = {key_of(row) for row in rows}
+    return [case for case in cases if any(key_of(key) not in done for key in case.keys)]

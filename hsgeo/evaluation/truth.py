@@ -1,0 +1,210 @@
+"""Open a truth of any kind as one dataset: raster, npz, polygons or points, another product."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.errors import ConfigError, ProductError
+from hsgeo.evaluation.conventions import check_convention
+from hsgeo.evaluation.vector.features import VECTOR_SUFFIXES, read_features
+from hsgeo.evaluation.vector.fractions import class_values, fractions
+
+__all__ = ["open_truth"]
+
+_SCALES = (1.0, 100.0, 255.0, 1000.0, 10000.0)  # by which whole-number rasters store fractions
+_COVER = 0.95  # of a pixel's area inside polygons: the rest changes a fraction by 5 % at most
+_NEAR = 0.02  # relative: the largest sum of classes is this close to the factor
+
+
+def open_truth(
+    path: str | Path,
+    like: xr.Dataset,
+    *,
+    convention: str | None = None,
+    scale: float | None = None,
+    class_field: str | None = None,
+    columns: Sequence[str] = (),
+    min_cover: float | None = None,
+) -> tuple[xr.Dataset, list[str]]:
+    """Open a truth.
+
+    Parameters
+    ----------
+    path : path
+        GeoTIFF or other raster with one band per class; ``.npz`` with ``abundances (rows, cols, p)`` and, where
+        there, ``endmembers (bands, p)``, ``names``, ``wavelength_nm``, ``convention``; ``.geojson``, ``.shp``,
+        ``.gpkg``; a product, or any ``.zarr`` or ``.nc`` with ``abundance (endmember, y, x)``.
+    like : xarray.Dataset
+        The product that is scored: its grid and names.
+    convention : str, optional
+        Of `CONVENTIONS`; None: what the file says. Where an npz holds two truths, it chooses.
+    scale : float, optional
+        What fractions of a raster are multiplied by, such as 0.01 for percent; None: found out for whole numbers.
+    class_field, columns
+        Of polygons and points (`class_values`).
+    min_cover : float, optional
+        Least sum of the classes, 0 to 1, for a pixel to count; None: 0.95 of its area for polygons, else no limit.
+
+    Returns
+    -------
+    truth : xarray.Dataset
+        ``abundance (endmember, y, x)``, ``endmembers (endmember, band)`` where known; attribute ``convention``.
+    notes : list of str
+        What the reader of the score should know.
+
+    Raises
+    ------
+    ConfigError
+        The file is no truth, or the convention is not known.
+    """
+    path = Path(path)
+    check_convention(convention)
+    if not path.exists():
+        raise ConfigError(f"{path} does not exist", "a truth: raster, .npz, .geojson, .shp, .gpkg or a product")
+    suffix = path.suffix.lower()
+    notes: list[str] = []
+    if suffix == ".npz":
+        truth, notes = _from_npz(path, convention)
+    elif suffix in VECTOR_SUFFIXES:
+        features = read_features(path)
+        names = [str(name) for name in like["endmember"].values]
+        labels = class_values(features, names, class_field=class_field, columns=columns)
+        truth, notes = fractions(features, labels, like, min_cover=_COVER if min_cover is None else min_cover)
+        truth.attrs["convention"] = "independent"  # what somebody mapped is not the output of an unmixing
+    elif path.is_dir() or suffix in (".nc", ".nc4"):
+        truth = _from_store(path)
+    else:
+        truth, notes = _from_raster(path, scale)
+    if min_cover is not None and suffix not in VECTOR_SUFFIXES:
+        truth["abundance"] = truth["abundance"].where(truth["abundance"].sum("endmember") >= min_cover)
+    stated = convention or truth.attrs.get("convention")
+    truth.attrs["convention"] = check_convention(str(stated)) if stated else None
+    return truth, notes
+
+
+def _from_npz(path: Path, convention: str | None) -> tuple[xr.Dataset, list[str]]:
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            content: dict[str, Any] = {key: held[key] for key in held.files if key != "image"}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "an .npz of plain arrays") from error
+    notes = []
+    ending = ""
+    if "abundances_classic" in content:
+        ending = "_classic" if convention == "zhu_peak_nnls" else ""
+        if convention is None:
+            notes.append("the file holds two truths, this is 'abundances' (--convention zhu_peak_nnls takes the other)")
+    A = content.get(f"abundances{ending}")
+    if A is None or A.ndim != 3 or A.dtype.kind not in "fiu":
+        raise ConfigError(
+            f"{path} holds {', '.join(f'{key} {np.shape(value)}' for key, value in content.items()) or 'nothing'}",
+            "abundances (rows, cols, p)",
+            "Write it with np.savez(path, abundances=..., names=...)",
+        )
+    names = [str(name) for name in content.get("names", [f"class-{k + 1}" for k in range(A.shape[2])])]
+    if len(names) != A.shape[2] or len(set(names)) < len(names):
+        raise ConfigError(f"{path} has the names {names} for {A.shape[2]} classes", "one different name each")
+    truth = xr.Dataset(
+        {"abundance": (("endmember", "y", "x"), np.moveaxis(A, 2, 0).astype(np.float32))}, {"endmember": names}
+    )
+    E = content.get(f"endmembers{ending}")
+    if E is not None and E.ndim == 2 and E.shape[1] == len(names):
+        truth["endmembers"] = (("endmember", "band"), E.T.astype(np.float64))
+        wavelength = content.get("wavelength_nm")
+        if wavelength is not None and wavelength.shape == E.shape[:1]:
+            truth = truth.assign_coords(wavelength=("band", wavelength.astype(np.float64)))
+    if "convention" in content:
+        truth.attrs["convention"] = str(content["convention"])
+    return truth, notes
+
+
+def _from_store(path: Path) -> xr.Dataset:
+    from hsgeo.product.opening import open_product
+
+    try:
+        truth = open_product(path)
+    except ProductError as refused:
+        if "incomplete" in refused.found:
+            raise
+        try:
+            truth = xr.open_dataset(path, engine="zarr" if path.is_dir() else "h5netcdf", chunks=None)
+        except Exception as error:  # zarr, h5py and xarray raise what they like
+            raise ConfigError(f"{path} cannot be opened: {error}", "a product, Zarr or netCDF") from error
+    if "abundance" not in truth or set(truth["abundance"].dims) != {"endmember", "y", "x"}:
+        raise ConfigError(
+            f"{path} holds {', '.join(map(str, truth.data_vars)) or 'nothing'}",
+            "abundance (endmember, y, x)",
+            "Give a product, or a dataset with that variable",
+        )
+    if "endmember" not in truth.coords:
+        truth = truth.assign_coords(endmember=[f"class-{k + 1}" for k in range(truth.sizes["endmember"])])
+    truth["abundance"] = truth["abundance"].transpose("endmember", "y", "x")
+    return truth.set_coords("spatial_ref") if "spatial_ref" in truth.data_vars else truth
+
+
+def _from_raster(path: Path, scale: float | None) -> tuple[xr.Dataset, list[str]]:
+    import warnings
+
+    import rioxarray
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    from hsgeo.product.opening_cog import open_cog
+
+    product = open_cog(path, None) if path.suffix.lower() in (".tif", ".tiff") else None
+    if product is not None:
+        return product.set_coords("spatial_ref") if "spatial_ref" in product.data_vars else product, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            raster = rioxarray.open_rasterio(path, mask_and_scale=False)
+        except (RasterioError, OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path} cannot be read as a raster: {error}",
+                "a GeoTIFF with one band per class, .npz, .geojson, .shp, .gpkg, or a product",
+            ) from error
+        assert isinstance(raster, xr.DataArray)
+        values = raster.values
+        named = raster.attrs.get("long_name")
+        crs, transform = raster.rio.crs, raster.rio.transform()
+        nodata = raster.rio.nodata
+    whole = values.dtype.kind in "iu"
+    A = values.astype(np.float32)
+    if nodata is not None:
+        A[values == nodata] = np.nan
+    notes = []
+    if scale is None:
+        scale = _guess_scale(A) if whole else 1.0
+        if scale != 1:
+            notes.append(f"the truth holds whole numbers and was multiplied by {scale:g} (--truth-scale)")
+    names = [named] if isinstance(named, str) else list(named or ())
+    if len(names) != len(A) or len(set(names)) < len(names) or not all(names):
+        names = [f"band-{k + 1}" for k in range(len(A))]
+    truth = xr.Dataset(
+        {"abundance": (("endmember", "y", "x"), A * np.float32(scale))},
+        {"endmember": [str(name) for name in names], "y": raster["y"].values, "x": raster["x"].values},
+    )
+    if crs is not None:
+        truth = truth.rio.write_crs(crs).rio.write_transform(transform)
+        truth["abundance"].attrs["grid_mapping"] = "spatial_ref"
+    return truth, notes
+
+
+def _guess_scale(A: np.ndarray) -> float:
+    """Return the factor that makes the largest sums of the classes 1."""
+    total = A.sum(axis=0)
+    total = total[np.isfinite(total)]
+    top = float(total.max()) if total.size else 1.0
+    for factor in _SCALES:
+        if abs(top - factor) <= _NEAR * factor:
+            return 1 / factor
+    raise ConfigError(
+        f"the classes of the truth are whole numbers that sum to {top:g} at most",
+        "fractions, or sums of " + ", ".join(f"{factor:g}" for factor in _SCALES),
+        "Say what to multiply them by: --truth-scale",
+    )
