@@ -1,0 +1,1 @@
+"""Unmixing with spectral libraries that hold several spectra per class: MESMA, Monte-Carlo SMA, bundles."""
