@@ -130,6 +130,8 @@ def run_id(record: Mapping[str, Any]) -> str:
         "plugins": record["plugins"],
         "hsgeo": record["versions"]["hsgeo"],
     }
+    if record.get("naming"):  # products without it keep the ids they had
+        decides["naming"] = {key: value for key, value in record["naming"].items() if key != "path"}
     text = json.dumps(decides, sort_keys=True, separators=(",", ":"), default=_plain)
     return blake2b(text.encode(), digest_size=8).hexdigest()
 

@@ -1,7 +1,9 @@
 """Spectral libraries: read from any format, choose, rename, bring to a sensor's bands.
 
 A library is a Dataset with ``spectra (spectrum, band)`` float32, coordinates ``name (spectrum)``, ``class (spectrum)``
-where known, ``wavelength (band)`` and ``fwhm (band)`` in nm (NaN where unknown).
+where known, further text columns ``(spectrum)`` such as ``level_2``, ``wavelength (band)`` and ``fwhm (band)`` in nm
+(NaN where unknown), and ``good (band)`` where the file flags bands. Spectra of several wavelength grids lie on the
+union of the grids, NaN where they have no sample; then ``grid (spectrum)`` names each one's own.
 """
 
 from __future__ import annotations
@@ -15,77 +17,101 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.errors import ConfigError, HsgeoWarning
-from hsgeo.spectra.srf import resample
+from hsgeo.spectra.srf import coarseness, resample
 
-__all__ = ["as_library", "choose", "read_library", "resample_library"]
+__all__ = ["as_library", "by_class", "choose", "read_library", "resample_library"]
 
 _MICROMETRES = 100.0  # no optical band lies above 100 um, none below 100 nm: the size tells the unit
 _SCALED = 10.0  # reflectance never gets here; below it, values may be what they seem
-_FORMATS = "ENVI .sli with its .hdr, CSV, Zarr or netCDF library, or an hsgeo product"
+_PERCENT = 130.0  # reflectance in percent stays below; in units of 1/10000 that is a library darker than any
+_COARSE = 2.0  # times the sensor's width: interpolated ECOSTRESS spectra are then off by 0.01 rad (90th percentile) ...
+_TOO_COARSE = 10.0  # ... and here by 0.1 rad, as far as materials are apart
+_FORMATS = (
+    "ENVI .sli with its .hdr, CSV, ECOSTRESS or USGS splib07 text (a file or a folder), Zarr or netCDF library, "
+    "or an hsgeo product"
+)
 
 
-def read_library(path: str | Path, *, scale: float | None = None) -> xr.Dataset:
+def read_library(
+    path: str | Path, *, scale: float | None = None, level: str | int | None = None, dtype: str = "float32"
+) -> xr.Dataset:
     """Read a spectral library or the endmembers of a product.
 
     Parameters
     ----------
     path : str or pathlib.Path
         ENVI library (``.sli``, its ``.hdr``, or the data file without suffix; a ``.csv`` beside it gives classes), CSV
-        (rows are bands, with a wavelength column; or rows are spectra, with wavelengths as column names), Zarr or
-        netCDF library, or a product.
+        (rows are bands, with a wavelength column; or rows are spectra, with wavelengths as column names), ECOSTRESS or
+        USGS splib07 text (one file, or a folder of them with all below it), Zarr or netCDF library, or a product.
     scale : float, optional
         Values are divided by this. None: by what the file says; where it says nothing and values exceed 10, by
-        10,000, with a warning.
+        100 up to 130 and by 10,000 above, with a warning.
+    level : str or int, optional
+        Column that becomes ``class``; 2 means ``level_2``. None: ``class``, or the first level the file has.
+    dtype : {"float32", "float64"}
+        Of the spectra; float64 keeps every digit of a file for conversion.
 
     Returns
     -------
     xarray.Dataset
-        The library.
+        The library. ENVI and CSV keep the band order of the file; text libraries are sorted by wavelength.
 
     Raises
     ------
     ConfigError
-        The file is missing, is not a library, or has no wavelengths.
+        The file is missing, is not a library, has no wavelengths, or has no such class level.
     """
     path = Path(path)
     if not path.exists():
         raise ConfigError(f"{path} does not exist", f"a spectral library: {_FORMATS}")
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ConfigError(f"scale={scale}", "a positive number")
-    stated: float | None
     try:
-        if path.is_dir() or path.suffix.lower() in (".nc", ".nc4", ".cdf", ".h5"):
-            library, stated = _own(path), 1.0
-        elif path.suffix.lower() in (".csv", ".txt", ".tsv"):
-            from hsgeo.spectra.library_csv import read_csv
-
-            library, stated = read_csv(path), None
-        else:
-            from hsgeo.spectra.library_envi import read_sli
-
-            library, stated = read_sli(path)
+        library, divisor = _read(path, scale)
     except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
             f"{path} cannot be read as a spectral library ({type(error).__name__}: {str(error)[:200]})", _FORMATS
         ) from error
-    library = _in_nanometres(library, path)
-    return _scaled(library, scale if scale is not None else stated, path)
+    library = _scaled(_in_nanometres(library, path), divisor, path)
+    library = library.assign(spectra=library["spectra"].astype(dtype))
+    return library if level is None else by_class(library, level=level)
 
 
-def as_library(dataset: xr.Dataset) -> xr.Dataset:
+def _read(path: Path, scale: float | None) -> tuple[xr.Dataset, float | None]:
+    """Read a file as it is; also what is left to divide by, None when neither file nor user say it."""
+    from hsgeo.spectra.library_text import is_text_library, read_text
+
+    suffix = path.suffix.lower()
+    if suffix in (".nc", ".nc4", ".cdf", ".h5") or (path.is_dir() and _is_zarr(path)):
+        return _own(path), scale or 1.0
+    if path.is_dir() or is_text_library(path):
+        return read_text(path, scale=scale), 1.0  # its files may differ in scale, so the reader divides
+    if suffix in (".csv", ".txt", ".tsv"):
+        from hsgeo.spectra.library_csv import read_csv
+
+        return read_csv(path), scale
+    from hsgeo.spectra.library_envi import read_sli
+
+    library, stated = read_sli(path)
+    return library, scale or stated
+
+
+def as_library(dataset: xr.Dataset, *, dtype: str = "float32") -> xr.Dataset:
     """Take a Dataset that is a library, or the endmembers of a product, as a library.
 
     Parameters
     ----------
     dataset : xarray.Dataset
         With ``spectra (spectrum, band)`` or ``endmembers (endmember, band)``, and ``wavelength (band)``.
+    dtype : {"float32", "float64"}
+        Of the spectra.
 
     Returns
     -------
     xarray.Dataset
-        The library; bands where every spectrum is NaN (bad bands of a product) are left out.
+        The library; the bad bands of a product, where every spectrum is NaN, are left out.
 
     Raises
     ------
@@ -103,9 +129,10 @@ def as_library(dataset: xr.Dataset) -> xr.Dataset:
         )
     if "wavelength" not in values.coords or values["wavelength"].dims != ("band",):
         raise ConfigError("the library has no wavelength (band)", "band centres in nm")
-    spectra = np.asarray(values.values, dtype=np.float32)
-    keep = np.isfinite(spectra).any(axis=0) & np.isfinite(np.asarray(values["wavelength"].values, dtype=float))
-    if not keep.any():
+    spectra = np.asarray(values.values).astype(dtype)
+    there = np.isfinite(spectra).any(axis=0)
+    keep = (there | (values.name == "spectra")) & np.isfinite(np.asarray(values["wavelength"].values, dtype=float))
+    if not (there & keep).any():
         raise ConfigError("the library has no finite value", "spectra")
     fwhm = values["fwhm"].values if "fwhm" in values.coords else np.full(spectra.shape[1], np.nan)
     if names is None:
@@ -113,22 +140,62 @@ def as_library(dataset: xr.Dataset) -> xr.Dataset:
     labels = {str(k): v.values.astype(str) for k, v in dataset.coords.items() if v.dims == ("spectrum",)}
     labels.pop("spectrum", None)
     labels["name"] = np.asarray(names.values).astype(str)
-    return build(spectra[:, keep], values["wavelength"].values[keep], fwhm[keep], labels)
+    flagged = "spectra" in dataset and "good" in values.coords and values["good"].dims == ("band",)
+    good = values["good"].values.astype(bool)[keep] if flagged else None
+    library = build(spectra[:, keep], values["wavelength"].values[keep], fwhm[keep], labels, good=good)
+    said = values.attrs.get("scale", dataset.attrs.get("scale"))  # endmembers of a product: physical or peak
+    return library.assign_attrs(scale=said) if isinstance(said, str) else library
+
+
+def by_class(library: xr.Dataset, *, level: str | int) -> xr.Dataset:
+    """Take another column of a library as its classes.
+
+    Parameters
+    ----------
+    library : xarray.Dataset
+        A library.
+    level : str or int
+        A column, in any case; 2 means ``level_2``.
+
+    Returns
+    -------
+    xarray.Dataset
+        The library with that column as ``class``.
+
+    Raises
+    ------
+    ConfigError
+        There is no such column.
+    """
+    wanted = f"level_{level}" if isinstance(level, int) or str(level).isdigit() else str(level).strip().lower()
+    columns = {str(key).lower(): key for key, value in library.coords.items() if value.dims == ("spectrum",)}
+    if wanted not in columns:
+        raise ConfigError(
+            f"the library has no class level {level!r}", ", ".join(sorted(columns)), "Look at it: hsgeo library info"
+        )
+    return library.assign_coords({"class": ("spectrum", library[columns[wanted]].values.astype(str))})
 
 
 def build(
-    spectra: np.ndarray, wavelength: np.ndarray, fwhm: np.ndarray | None, labels: Mapping[str, np.ndarray]
+    spectra: np.ndarray,
+    wavelength: np.ndarray,
+    fwhm: np.ndarray | None,
+    labels: Mapping[str, np.ndarray],
+    *,
+    good: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Put a library together.
 
     Parameters
     ----------
     spectra : numpy.ndarray
-        ``(spectrum, band)``.
+        ``(spectrum, band)``; float64 stays, everything else becomes float32.
     wavelength, fwhm : numpy.ndarray
         ``(band,)`` nm; None: widths unknown.
     labels : mapping of str to numpy.ndarray
         ``name`` and further text columns ``(spectrum,)``.
+    good : numpy.ndarray, optional
+        ``(band,)`` bool, the bands to use; None: nothing is said.
 
     Returns
     -------
@@ -136,9 +203,13 @@ def build(
         The library, in the order of the file.
     """
     fwhm = np.full(len(wavelength), np.nan) if fwhm is None else np.asarray(fwhm, dtype=np.float64)
-    coords = {key: ("spectrum", np.asarray(values).astype(str)) for key, values in labels.items()}
+    coords: dict[str, tuple] = {key: ("spectrum", np.asarray(values).astype(str)) for key, values in labels.items()}
+    if good is not None:
+        coords["good"] = ("band", np.asarray(good, dtype=bool))
+    spectra = np.asarray(spectra)
+    spectra = spectra if spectra.dtype == np.float64 else spectra.astype(np.float32)
     return xr.Dataset(
-        {"spectra": (("spectrum", "band"), np.asarray(spectra, dtype=np.float32))},
+        {"spectra": (("spectrum", "band"), spectra)},
         {
             **coords,
             "wavelength": ("band", np.asarray(wavelength, dtype=np.float64), {"units": "nm"}),
@@ -197,11 +268,16 @@ def choose(
         if kept.count(name) > 1:
             raise ConfigError(f"two spectra would be called {name!r}", "names that differ")
     chosen = library.isel(spectrum=order)
+    if "grid" in chosen.coords:  # the bands of grids that are gone
+        chosen = chosen.isel(band=np.flatnonzero(np.isfinite(chosen["spectra"].values).any(axis=0)))
     return chosen.assign_coords(name=("spectrum", np.array(kept)))
 
 
 def resample_library(library: xr.Dataset, wavelength: np.ndarray, fwhm: np.ndarray | None = None) -> xr.Dataset:
     """Bring a library to the bands of a sensor; see `hsgeo.spectra.srf.response_matrix`.
+
+    Bands that the library flags as bad are taken as not measured. A library more than twice as coarse as the sensor
+    gives a warning (it cannot show what the sensor would), one more than ten times as coarse is refused.
 
     Parameters
     ----------
@@ -218,27 +294,54 @@ def resample_library(library: xr.Dataset, wavelength: np.ndarray, fwhm: np.ndarr
     Raises
     ------
     ConfigError
-        No band is covered by any spectrum.
+        No band is covered by any spectrum, or the library is far too coarse.
     """
     values = library["spectra"].transpose("spectrum", "band")
     given = values["fwhm"].values if "fwhm" in values.coords else None
-    spectra = resample(values.values, values["wavelength"].values, given, wavelength, fwhm)
-    labels = {str(k): v.values for k, v in library.coords.items() if v.dims == ("spectrum",)}
-    out = build(spectra, wavelength, fwhm, labels)
+    usable = values.values
+    if "good" in library.coords and library["good"].dims == ("band",):
+        usable = np.where(library["good"].values.astype(bool), usable, np.nan)
+    spectra = resample(usable, values["wavelength"].values, given, wavelength, fwhm)
+    _check_coarseness(usable, values["wavelength"].values, given, np.asarray(wavelength), fwhm)
+    labels = {str(k): v.values for k, v in library.coords.items() if v.dims == ("spectrum",) and k != "grid"}
+    out = build(spectra.astype(values.dtype), wavelength, fwhm, labels)
     return out.assign_attrs(library.attrs)
 
 
+def _check_coarseness(
+    spectra: np.ndarray, w: np.ndarray, fwhm: np.ndarray | None, to: np.ndarray, to_fwhm: np.ndarray | None
+) -> None:
+    worst = 0.0
+    for pattern in np.unique(np.isfinite(spectra), axis=0):
+        if pattern.any():
+            ratio = coarseness(w[pattern], None if fwhm is None else fwhm[pattern], to, to_fwhm)
+            worst = max(worst, float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else 0.0)
+    if worst > _TOO_COARSE:
+        raise ConfigError(
+            f"the library is {worst:.0f} times as coarse as the sensor",
+            f"at most {_TOO_COARSE:g} times: between its bands nothing is known",
+            "Take a library of a spectrometer",
+        )
+    if worst > _COARSE:
+        warnings.warn(
+            HsgeoWarning(
+                f"the library is {worst:.1f} times as coarse as the sensor: its spectra lack narrow features that the "
+                "sensor sees"
+            ),
+            stacklevel=3,
+        )
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json"))
+
+
 def _own(path: Path) -> xr.Dataset:
-    if path.is_dir():
-        if not any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json")):
-            raise ConfigError(f"{path} is a folder and no Zarr group", _FORMATS)
-        opened = xr.open_zarr(path, chunks=None)
-    else:
-        opened = xr.open_dataset(path, engine="h5netcdf")
+    opened = xr.open_zarr(path, chunks=None) if path.is_dir() else xr.open_dataset(path, engine="h5netcdf")
     with opened:
         small = [str(name) for name in ("spectra", "endmembers") if name in opened and "band" in opened[name].dims]
         small = [name for name in small if opened[name].ndim == 2]
-        return as_library(opened[small].load() if small else opened)
+        return as_library(opened[small].load() if small else opened, dtype="float64")
 
 
 def _in_nanometres(library: xr.Dataset, path: Path) -> xr.Dataset:
@@ -258,15 +361,17 @@ def _scaled(library: xr.Dataset, scale: float | None, path: Path) -> xr.Dataset:
     if not np.isfinite(values).any():
         raise ConfigError(f"{path} has no finite value", "spectra")
     if scale is None:
-        highest = float(np.nanmax(values))
+        highest = float(values[np.isfinite(values)].max())
         scale = 1.0
         if highest > _SCALED:
-            scale = 10_000.0
+            scale, said = (100.0, "in percent") if highest <= _PERCENT else (10_000.0, "times 10000")
             warnings.warn(
                 HsgeoWarning(
                     f"{path.name} does not say its scale and holds values up to {highest:g}: taken as reflectance "
-                    "times 10000. Give scale= if that is wrong."
+                    f"{said}. Give scale= if that is wrong."
                 ),
                 stacklevel=3,
             )
-    return library.assign(spectra=library["spectra"] / np.float32(scale)) if scale != 1 else library
+    if scale == 1:
+        return library
+    return library.assign(spectra=library["spectra"].astype(np.float64) / scale).assign_attrs(divided_by=scale)

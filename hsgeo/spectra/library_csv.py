@@ -12,6 +12,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError
 from hsgeo.spectra.library import build
+from hsgeo.spectra.library_grid import numbered
 
 __all__ = ["read_csv"]
 
@@ -75,7 +76,7 @@ def _rows_are_spectra(path: Path, header: list[str], body: list[list[str]], band
     classes = next((text[key] for key in _CLASSES if key in text), None)
     names = next((text[key] for key in _NAMES if key in text), None)
     if names is None:
-        names = _numbered(classes if classes is not None else np.array(["s"] * len(body)))
+        names = numbered(classes if classes is not None else np.array(["s"] * len(body)))
     labels = {key: column for key, column in text.items() if key not in ("name", "class", "spectrum", "band")}
     if classes is not None:
         labels["class"] = classes
@@ -111,13 +112,3 @@ def _number(cell: str) -> float | None:
     except ValueError:
         return None
     return number if np.isfinite(number) else None
-
-
-def _numbered(names: np.ndarray) -> np.ndarray:
-    """Make names unique: the second ``SOIL`` is ``SOIL-2``."""
-    seen: dict[str, int] = {}
-    out = []
-    for name in names.tolist():
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return np.array(out)

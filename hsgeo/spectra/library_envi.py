@@ -13,9 +13,10 @@ import xarray as xr
 from hsgeo.errors import ConfigError, HsgeoWarning
 from hsgeo.spectra.library import build
 
-__all__ = ["read_sli"]
+__all__ = ["listed_name", "read_sli"]
 
 _TYPES = {"1": "u1", "2": "i2", "3": "i4", "4": "f4", "5": "f8", "12": "u2", "13": "u4", "14": "i8", "15": "u8"}
+_UNLISTED = str.maketrans({",": ";", "{": "(", "}": ")", "=": "-"})
 _CLASS_COLUMNS = ("class", "category", "type", "level_1")  # in this order; other columns are kept by their own names
 
 
@@ -67,12 +68,30 @@ def read_sli(path: Path) -> tuple[xr.Dataset, float | None]:
     if "wavelength" not in header:
         raise ConfigError(f"{header_path.name} has no wavelengths", "wavelength = {...} in the header")
     wavelength = _numbers(header["wavelength"], bands, "wavelength", header_path)
-    fwhm = _numbers(header["fwhm"], bands, "fwhm", header_path) if "fwhm" in header else None
+    fwhm = _numbers(header["fwhm"], bands, "fwhm", header_path) if "fwhm" in header else np.full(bands, np.nan)
+    wavelength, fwhm = _in_units(wavelength, np.where(fwhm > 0, fwhm, np.nan), header, header_path)
+    good = _numbers(header["bbl"], bands, "bbl", header_path) != 0 if "bbl" in header else None
     names = [name.strip() for name in _list(header.get("spectra names", ""))]
     if len(names) != count:
         names = [f"s{number}" for number in range(1, count + 1)]
     labels = {"name": np.array(names), **_companion(data, names)}
-    return build(values, wavelength, fwhm, labels), _scale(header)
+    return build(values, wavelength, fwhm, labels, good=good), _scale(header)
+
+
+def listed_name(name: str) -> str:
+    """Write a name so that a list in an ENVI header can hold it.
+
+    Parameters
+    ----------
+    name : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Without commas, braces and line ends, which end entries and lists.
+    """
+    return " ".join(name.translate(_UNLISTED).split())
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
@@ -113,38 +132,64 @@ def _numbers(value: str, bands: int, what: str, path: Path) -> np.ndarray:
     return numbers
 
 
+def _in_units(
+    wavelength: np.ndarray, fwhm: np.ndarray, header: dict[str, str], path: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give nm where the header names a unit that the size of the numbers does not betray."""
+    unit = header.get("wavelength units", "").lower()
+    if unit.startswith("wavenumber"):
+        return 1e7 / wavelength, fwhm * 1e7 / wavelength**2
+    if unit.startswith("angstrom"):
+        return wavelength / 10, fwhm / 10
+    if unit in ("index", "ghz", "mhz"):
+        raise ConfigError(f"{path.name} has wavelengths in {unit}", "nanometres, micrometres or wavenumbers")
+    if unit.startswith("micromet") and 100 <= wavelength.max() < 300:  # thermal spectra; above, the numbers are nm
+        return wavelength * 1000, fwhm * 1000
+    return wavelength, fwhm
+
+
 def _scale(header: dict[str, str]) -> float | None:
-    if "reflectance scale factor" in header:
-        return float(header["reflectance scale factor"])
+    factor = header.get("reflectance scale factor", "")
+    if factor and float(factor) > 0:
+        return float(factor)
     stated = re.search(r"\[\s*[*x]\s*(\d+)\s*\]", header.get("z plot titles", ""))
     return float(stated[1]) if stated else None
 
 
 def _companion(data: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """Read the table beside the data: class columns, and names as they are, for the header cannot hold a comma."""
     path = data.with_suffix(".csv")
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     columns = [cell.strip().lower() for cell in rows[0]] if rows else []
-    by_name = {row[0].strip(): row for row in rows[1:]}
-    # quotes, or names with commas: the header splits those, the table does not; then only the order can tell
-    in_order = rows[1:] if len(rows) - 1 == len(names) else None
-    found = [by_name.get(name) for name in names]
-    if any(row is None for row in found) or len(by_name) < len(rows) - 1:
-        found = list(in_order) if in_order else []
-    if not found or len(columns) < 2 or any(row is None or len(row) < len(columns) for row in found):
+    found = _rows_of(names, rows[1:])
+    if not found or len(columns) < 2 or any(len(row) < len(columns) for row in found):
         warnings.warn(
             HsgeoWarning(f"{path.name} does not list the spectra of {data.name}: no classes are taken from it"),
             stacklevel=2,
         )
         return {}
     table = {
-        key: np.array([row[i].strip() for row in found if row is not None])
+        key: np.array([row[i].strip() for row in found])
         for i, key in enumerate(columns)
-        if i and key and key not in ("name", "wavelength", "fwhm")
+        if i and key and key not in ("name", "wavelength", "fwhm", "good", "spectrum", "band")
     }
+    if all(listed_name(row[0]) == name for row, name in zip(found, names, strict=True)):
+        table["name"] = np.array([row[0].strip() for row in found])
     for key in _CLASS_COLUMNS:
         if key in table:
             return {"class": table[key], **{k: v for k, v in table.items() if k != "class"}}
     return table
+
+
+def _rows_of(names: list[str], rows: list[list[str]]) -> list[list[str]]:
+    """Find the row of every spectrum: by name, or by order where names have quotes or commas; none: an empty list."""
+    in_order = len(rows) == len(names)
+    if in_order and all(listed_name(row[0]) == name for row, name in zip(rows, names, strict=True)):
+        return rows
+    by_name = {row[0].strip(): row for row in rows}
+    if len(by_name) == len(rows) and all(name in by_name for name in names):
+        return [by_name[name] for name in names]
+    return rows if in_order else []

@@ -6,12 +6,14 @@ import numpy as np
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["FWHM_PER_SPACING", "filled_fwhm", "resample", "response_matrix"]
+__all__ = ["FWHM_PER_SPACING", "coarseness", "filled_fwhm", "gaps", "resample", "response_matrix"]
 
 FWHM_PER_SPACING = 1.1  # imaging spectrometers' FWHM is 1.0 to 1.2 band spacings (EnMAP, PRISMA, EMIT, AVIRIS)
 _SIGMA = 1 / (2 * np.sqrt(2 * np.log(2)))  # standard deviation of a Gaussian of FWHM 1
 _COVERED = 0.9  # share of a band's response that the spectrum must cover
 _GAP = 3.0  # samples further apart than this many of their FWHM (or usual spacings) have nothing between them
+_SAME = 1e-6  # relative distance at which two centres are one: files print 7 digits
+_AROUND = 4  # distances on either side that say what is usual
 _POINT = 1e-3  # responses narrower than this many sample spacings are points
 
 
@@ -40,6 +42,27 @@ def filled_fwhm(wavelength: np.ndarray, fwhm: np.ndarray | None) -> np.ndarray:
         return default
     fwhm = np.asarray(fwhm, dtype=np.float64)
     return np.where(np.isfinite(fwhm) & (fwhm > 0), fwhm, default)
+
+
+def gaps(wavelength: np.ndarray, fwhm: np.ndarray | None) -> np.ndarray:
+    """Tell between which samples nothing is known: more than three of their widths and of the usual distances apart.
+
+    Parameters
+    ----------
+    wavelength, fwhm : numpy.ndarray
+        Centres, ascending, and widths ``(band,)`` nm; missing widths as in `filled_fwhm`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(band - 1,)`` bool.
+    """
+    step = np.diff(wavelength)
+    reach = np.maximum(filled_fwhm(wavelength, fwhm), filled_fwhm(wavelength, None))  # points: their spacing counts
+    # where detectors overlap, neighbours can be a hair apart: the distance usual around them counts as well
+    padded = np.pad(step, _AROUND, mode="reflect" if len(step) > _AROUND else "edge") if len(step) else step
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1) if len(step) else step
+    return np.asarray(step > _GAP * np.maximum(np.maximum(reach[1:], reach[:-1]), usual))
 
 
 def response_matrix(
@@ -77,20 +100,19 @@ def response_matrix(
     width, to_width = filled_fwhm(wavelength, fwhm), filled_fwhm(to_wavelength, to_fwhm)
     order = np.argsort(wavelength, kind="stable")
     x, group = np.unique(wavelength[order], return_inverse=True)  # samples at one place are averaged
-    share = np.zeros((len(x), len(wavelength)))
-    share[group, order] = 1.0
-    share /= share.sum(axis=1, keepdims=True)
-    w = share @ width
+    share = 1 / np.bincount(group)[group]  # of each sample in its place, in sorted order
+    w = np.bincount(group, weights=share * width[order])
     matrix = np.full((len(to_wavelength), len(x)), np.nan)
-    reach = np.maximum(w, filled_fwhm(x, None))  # point samples are no gaps: their spacing counts
-    solid = np.diff(x) <= _GAP * np.maximum(reach[1:], reach[:-1])
+    solid = ~gaps(x, w)
     for band, (centre, fwhm_to) in enumerate(zip(to_wavelength, to_width, strict=True)):
         seen = float(np.interp(centre, x, w))
         sigma = _SIGMA * np.sqrt(max(fwhm_to**2 - seen**2, 0.0))
         weights, covered = _weights(x, solid, centre, sigma)
         if covered >= _COVERED:
             matrix[band] = weights / weights.sum()
-    return matrix @ share
+    out = np.empty((len(matrix), len(wavelength)))
+    out[:, order] = matrix[:, group] * share
+    return out
 
 
 def _weights(x: np.ndarray, solid: np.ndarray, centre: float, sigma: float) -> tuple[np.ndarray, float]:
@@ -99,7 +121,7 @@ def _weights(x: np.ndarray, solid: np.ndarray, centre: float, sigma: float) -> t
     right = int(np.searchsorted(x, centre))
     spacing = np.diff(x).min(initial=np.inf)
     if sigma <= _POINT * spacing or len(x) == 1:
-        exact = np.abs(x - centre) <= 1e-6 * centre
+        exact = np.abs(x - centre) <= _SAME * centre
         if exact.any():
             weights[int(exact.argmax())] = 1.0
         elif 0 < right < len(x) and solid[right - 1]:
@@ -118,6 +140,40 @@ def _weights(x: np.ndarray, solid: np.ndarray, centre: float, sigma: float) -> t
     return weights, float(mass.sum())
 
 
+def coarseness(
+    wavelength: np.ndarray, fwhm: np.ndarray | None, to_wavelength: np.ndarray, to_fwhm: np.ndarray | None
+) -> np.ndarray:
+    """Tell how many times coarser than a sensor a spectrum is: above 1, bands show less detail than they would see.
+
+    Parameters
+    ----------
+    wavelength, fwhm, to_wavelength, to_fwhm : numpy.ndarray
+        As in `response_matrix`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(to_band,)`` the larger of sample width and sample distance over the width of the band, at least 1; NaN beyond
+        the samples. A band that lies on a sample of known width is as coarse as that sample; of unknown width, as fine
+        as the sensor.
+    """
+    wavelength, to_wavelength = (np.asarray(w, dtype=np.float64).ravel() for w in (wavelength, to_wavelength))
+    to_width = filled_fwhm(to_wavelength, to_fwhm)
+    order = np.argsort(wavelength, kind="stable")
+    x = wavelength[order]
+    given = np.zeros(len(x)) if fwhm is None else np.nan_to_num(np.asarray(fwhm, dtype=np.float64)[order])
+    right = np.clip(np.searchsorted(x, to_wavelength), 1, max(len(x) - 1, 1))
+    left = right - 1
+    right = np.minimum(right, len(x) - 1)
+    nearest = np.where(np.abs(x[left] - to_wavelength) <= np.abs(x[right] - to_wavelength), left, right)
+    on_it = np.abs(x[nearest] - to_wavelength) <= _SAME * to_wavelength
+    seen = np.where(on_it, given[nearest], np.maximum(given[nearest], x[right] - x[left]))
+    inside = (to_wavelength >= x[0] - _SAME * x[0]) & (to_wavelength <= x[-1] + _SAME * x[-1])
+    # a band without width (a lone one) sees a point: any sample that is there is as fine
+    ratio = np.where(to_width > 0, seen / np.where(to_width > 0, to_width, 1.0), 1.0)
+    return np.where(inside, np.maximum(ratio, 1.0), np.nan)
+
+
 def resample(
     spectra: np.ndarray,
     wavelength: np.ndarray,
@@ -130,7 +186,8 @@ def resample(
     Parameters
     ----------
     spectra : numpy.ndarray
-        ``(..., band)``; NaN samples are left out, as if the spectrum had not been measured there.
+        ``(..., band)``; NaN samples are left out, as if the spectrum had not been measured there, so that spectra of
+        several wavelength grids can lie in one array.
     wavelength, fwhm, to_wavelength, to_fwhm : numpy.ndarray
         As in `response_matrix`.
 
@@ -149,7 +206,7 @@ def resample(
     to_wavelength = np.asarray(to_wavelength, dtype=np.float64)
     if not spectra.ndim or spectra.shape[-1] != wavelength.shape[0]:
         raise ConfigError(f"spectra of shape {spectra.shape} with {len(wavelength)} wavelengths", "(..., band)")
-    width = filled_fwhm(wavelength, fwhm)
+    width = np.full(len(wavelength), np.nan) if fwhm is None else np.asarray(fwhm, dtype=np.float64)
     flat = spectra.reshape(-1, len(wavelength))
     out = np.full((len(flat), len(to_wavelength)), np.nan)
     good = np.isfinite(flat)

@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from hsgeo.errors import ConfigError, HsgeoWarning
-from hsgeo.spectra.library import as_library, choose, read_library, resample_library
+from hsgeo.spectra.library import as_library, build, by_class, choose, read_library, resample_library
+from hsgeo.spectra.library_facts import library_facts
 
 
 def test_berlin(data_dir):
@@ -83,7 +84,8 @@ def test_our_own_formats(tmp_path, kind):
         dataset.to_netcdf(path, engine="h5netcdf")
     library = read_library(path)
     assert library["name"].values.tolist() == ["soil", "cloud"]
-    assert library["wavelength"].values.tolist() == [500, 600]
+    # a bad band of a product is left out; a library keeps its bands, so that all formats read alike
+    assert library["wavelength"].values.tolist() == ([500, 600] if kind == "product.zarr" else [500, 600, 700])
     kept = choose(library, drop=["cloud"], rename={"soil": "bare soil"})
     assert kept["name"].values.tolist() == ["bare soil"]
     assert as_library(dataset).equals(library)
@@ -130,3 +132,105 @@ def test_choosing():
     for wrong in ({"drop": ["z"]}, {"drop": ["a", "b", "c"]}, {"rename": {"a": "b"}}, {"select": ["q"]}):
         with pytest.raises(ConfigError):
             choose(library, **wrong)
+
+
+def test_seven_class_levels_of_roberts(data_dir):
+    path = data_dir / "libraries" / "roberts2017_urban.sli"
+    with pytest.warns(HsgeoWarning, match="times 10000"):
+        library = read_library(path)
+    assert set(library["class"].values) == {"pervious", "impervious"}  # level_1, as the file has no class
+    for level, count in zip(range(1, 8), (2, 8, 42, 50, 23, 23, 62), strict=True):
+        chosen = by_class(library, level=level)
+        assert len(set(chosen["class"].values)) == count
+        assert by_class(library, level=f"Level_{level}").equals(chosen)
+    assert by_class(library, level="Source")["class"].values[0] == "AVIRIS_r22"
+    with pytest.raises(ConfigError, match="no class level 8"):
+        read_library(path, level=8, scale=10_000)
+    # bands in the order of the file, where detectors overlap; those the header flags are kept, and flagged
+    assert (np.diff(library["wavelength"].values) < 0).sum() == 3
+    assert int((~library["good"].values).sum()) == 46
+    on_emit = resample_library(library, np.array([660.0, 1260, 1360, 1660]), np.full(4, 9.0))
+    assert np.isnan(on_emit["spectra"].values).all(axis=0).tolist() == [False, False, True, False]
+
+
+def sli(tmp_path, values, **header):
+    np.asarray(values, np.float32).tofile(tmp_path / "a.sli")
+    facts = {"samples": np.shape(values)[1], "lines": len(values), "data type": 4, "file type": "ENVI Spectral Library"}
+    text = "\n".join(f"{key.replace('_', ' ')} = {value}" for key, value in {**facts, **header}.items())
+    (tmp_path / "a.hdr").write_text(f"ENVI\n{text}\n")
+    return tmp_path / "a.sli"
+
+
+@pytest.mark.parametrize(
+    ("unit", "wavelength", "nm"),
+    [
+        ("Micrometers", "{0.5, 1.0}", [500, 1000]),
+        ("Micrometers", "{8.0, 216}", [8000, 216_000]),  # thermal: the numbers alone would be taken for nm
+        ("Micrometers", "{500, 1000}", [500, 1000]),  # the header is wrong
+        ("Unknown", "{0.5, 1.0}", [500, 1000]),
+        ("Nanometers", "{500, 1000}", [500, 1000]),
+        ("Wavenumber", "{20000, 10000}", [500, 1000]),
+        ("Angstroms", "{5000, 10000}", [500, 1000]),
+    ],
+)
+def test_units_of_an_envi_header(tmp_path, unit, wavelength, nm):
+    library = read_library(sli(tmp_path, [[0.1, 0.2]], wavelength=wavelength, wavelength_units=unit))
+    np.testing.assert_allclose(library["wavelength"].values, nm)
+
+
+def test_what_else_an_envi_header_says(tmp_path):
+    path = sli(
+        tmp_path, [[10, -999, 30]], wavelength="{500, 510, 520}", fwhm="{9, 0, 9}", bbl="{1, 1, 0}",
+        spectra_names="{a (b)}", data_ignore_value=-999, z_plot_titles="{Wavelength, Reflectance [*100]}",
+        reflectance_scale_factor=0,
+    )  # fmt: skip
+    library = read_library(path)
+    np.testing.assert_allclose(library["spectra"].values, [[0.1, np.nan, 0.3]], rtol=1e-6)
+    np.testing.assert_array_equal(library["fwhm"].values, [9, np.nan, 9])
+    assert library["good"].values.tolist() == [True, True, False]
+    with pytest.raises(ConfigError, match="index"):
+        read_library(sli(tmp_path, [[1, 2]], wavelength="{1, 2}", wavelength_units="Index"))
+
+
+def test_percent_is_told_from_ten_thousandths(tmp_path):
+    (tmp_path / "p.csv").write_text("wavelength,a\n500,20\n600,95.5\n")
+    with pytest.warns(HsgeoWarning, match="in percent"):
+        np.testing.assert_allclose(read_library(tmp_path / "p.csv")["spectra"].values, [[0.2, 0.955]], rtol=1e-6)
+
+
+def test_an_infinite_value_is_missing_and_no_scale(tmp_path):
+    library = read_library(sli(tmp_path, [[0.1, np.inf, 0.3, 0.4]], wavelength="{500, 510, 520, 530}"))
+    np.testing.assert_allclose(library["spectra"].values[0, [0, 2, 3]], [0.1, 0.3, 0.4], rtol=1e-6)
+    on_sensor = resample_library(library, np.array([500.0, 520, 530]), np.full(3, 9.0))
+    np.testing.assert_allclose(on_sensor["spectra"].values, [[0.1, 0.3, 0.4]], rtol=1e-6)
+
+
+def test_a_library_far_coarser_than_the_sensor_is_refused():
+    def library(step):
+        w = np.arange(400.0, 2500, step)
+        return build(np.full((1, w.size), 0.3), w, None, {"name": np.array(["a"])})
+
+    to, width = np.arange(425.0, 2300, 10), np.full(188, 10.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resample_library(library(18), to, width)
+    with pytest.warns(HsgeoWarning, match=r"3\.0 times as coarse"):
+        resample_library(library(30), to, width)
+    with pytest.raises(ConfigError, match="12 times as coarse"):
+        resample_library(library(120), to, width)
+
+
+def test_facts():
+    w = np.array([400.0, 410, 420, 430, 800, 810])
+    spectra = np.array([[0.1] * 6, [0.1] * 6, [0.0] * 6, [1.2, np.nan, 0.3, 0.4, 0.5, -0.1]])
+    labels = {"name": np.array(["a", "b", "z", "a"]), "class": np.array(["x", "x", "y", "y"])}
+    facts = library_facts(build(spectra, w, None, labels, good=np.array([1, 1, 1, 1, 1, 0], bool)))
+    assert facts["gaps"] == [[430, 800]]
+    assert facts["bad"] == [[810, 810]]
+    assert facts["same_name"] == {"a": 2}
+    assert facts["same_spectrum"] == [["a", "b"]]
+    assert facts["empty"] == ["z"]
+    assert facts["classes"] == {"x": 2, "y": 2}
+    assert facts["values"] == pytest.approx([0, 1.2])  # the flagged band does not count
+    assert facts["outside"] == pytest.approx(1 / 19)
+    assert facts["missing"] == pytest.approx(1 / 20)

@@ -1,10 +1,14 @@
-"""Sensor response against direct numeric integration."""
+"""Sensor response against direct numeric integration and Spectral Python."""
+
+import logging
 
 import numpy as np
 import pytest
+from spectral import BandResampler
 
 from hsgeo.errors import ConfigError
-from hsgeo.spectra.srf import filled_fwhm, resample
+from hsgeo.scene.catalog import sensor
+from hsgeo.spectra.srf import coarseness, filled_fwhm, gaps, resample
 
 
 def smooth(w):
@@ -58,3 +62,63 @@ def test_no_overlap_is_an_error():
 def test_missing_widths():
     np.testing.assert_allclose(filled_fwhm(np.array([400.0, 420, 410]), np.array([np.nan, 8, np.nan])), [11, 8, 11])
     assert filled_fwhm(np.array([500.0]), None) == 0
+
+
+@pytest.mark.parametrize("name", ["prisma", "enmap", "emit"])
+def test_against_spectral_python_on_265_spectra(data_dir, name):
+    """Root mean square over all spectra and bands; single bands at steep edges differ, see the next test."""
+    logging.getLogger("spectral").setLevel(logging.CRITICAL)
+    table = np.load(data_dir / "libraries" / "ecostress_subset_5nm.npz")
+    w, spectra = table["wavelength_nm"], table["spectra"].astype(np.float64)
+    to, width = sensor(name), np.full(w.size, 5.0)
+    theirs = BandResampler(w, to.wavelength, width, to.fwhm).matrix @ spectra
+    ours = resample(spectra.T, w, width, to.wavelength, to.fwhm).T
+    both = np.isfinite(ours).all(axis=1)
+    assert both.mean() > 0.98
+    difference = ours[both] - theirs[both]
+    assert np.sqrt(np.mean(difference**2)) < 1e-3
+    assert (np.abs(difference) < 1e-3).mean() > 0.97
+
+
+def test_where_spectral_python_differs_direct_integration_agrees_with_us(data_dir):
+    """It cuts a band's response off at half its width, which shows at the red edge."""
+    file = next((data_dir / "libraries" / "ecostress_raw_samples").glob("vegetation*vh350*"))
+    rows = [line.split() for line in file.read_text().splitlines()[20:] if line.strip()]
+    w, spectrum = (np.array(column, float) for column in zip(*rows, strict=True))
+    w, spectrum, to = w * 1000, spectrum / 100, sensor("prisma")
+    band = int(np.abs(to.wavelength - 689.5).argmin())
+    fine = np.arange(600.0, 800.0, 0.01)
+    response = np.exp(-4 * np.log(2) * ((fine - to.wavelength[band]) / to.fwhm[band]) ** 2)
+    direct = np.sum(response * np.interp(fine, w, spectrum)) / response.sum()
+    points = np.full(w.size, 1e-3)
+    ours = resample(spectrum, w, points, to.wavelength, to.fwhm)[band]
+    theirs = BandResampler(w, to.wavelength, np.full(w.size, 1.0), to.fwhm)(spectrum)[band]
+    assert abs(ours - direct) < 1e-6
+    assert abs(theirs - direct) > 4e-3
+
+
+def test_overlapping_detectors_make_no_gap():
+    w = np.sort(np.concatenate([np.arange(400.0, 680, 9.8), np.arange(667.0, 1200, 9.8)]))  # neighbours 0.2 nm apart
+    assert not gaps(w, None).any()
+    assert np.isfinite(resample(smooth(w), w, None, np.arange(420.0, 1180, 10), None)).all()
+    assert gaps(np.array([400.0, 410, 420, 900, 910]), None).tolist() == [False, False, True, False]
+
+
+def test_unknown_widths_are_those_of_the_samples_that_a_spectrum_has():
+    """Spectra of two grids in one array are resampled as if each were alone."""
+    coarse, fine = np.arange(400.0, 1001, 10), np.arange(400.5, 1001, 1)
+    w = np.concatenate([coarse, fine])
+    both = np.full((2, w.size), np.nan)
+    both[0, : coarse.size], both[1, coarse.size :] = smooth(coarse), smooth(fine)
+    to, width = np.arange(450.0, 950, 25), np.full(20, 20.0)
+    out = resample(both, w, None, to, width)
+    np.testing.assert_array_equal(out[0], resample(smooth(coarse), coarse, None, to, width))
+    np.testing.assert_array_equal(out[1], resample(smooth(fine), fine, None, to, width))
+
+
+def test_how_coarse_a_library_is():
+    w = np.arange(400.0, 1001, 50)
+    to, width = np.array([390.0, 425, 430, 450, 800]), np.full(5, 10.0)
+    np.testing.assert_allclose(coarseness(w, None, to, width), [np.nan, 5, 5, 1, 1])  # on a sample: as good as it gets
+    np.testing.assert_allclose(coarseness(w, np.full(13, 60.0), to, width), [np.nan, 6, 6, 6, 6])
+    np.testing.assert_allclose(coarseness(np.arange(400.0, 1001), None, to[1:], width[1:]), 1)

@@ -1,0 +1,40 @@
+"""``hsgeo library resample``: a library on the bands of a sensor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hsgeo.cli.library.choice import choice, chosen, report
+
+__all__ = ["resample"]
+
+
+@click.command("resample")
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.option("--to", required=True, metavar="SENSOR|FILE", help="Sensor by name, or a scene, library or product.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The library: .sli, .csv, .zarr or .nc.")
+@choice
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option("-v", "verbose", is_flag=True, help="Show where an error happened.")
+def resample(
+    source: Path,
+    to: str,
+    out: Path,
+    scale: float | None,
+    class_level: str | None,
+    select: tuple[str, ...],
+    drop: tuple[str, ...],
+    overwrite: bool,
+    verbose: bool,
+) -> None:
+    """Bring the library IN to the bands of a sensor, by band centre and width (FWHM).
+
+    Nothing is extrapolated: bands that the library does not cover are NaN.
+    """
+    from hsgeo import api
+
+    library = api.resample_library(chosen(source, scale, class_level, select, drop, "float32"), to)
+    inputs = [source, *([Path(to)] if Path(to).exists() else [])]
+    report(api.write_library(library, out, overwrite=overwrite, inputs=inputs), library)
