@@ -19,6 +19,7 @@ from hsgeo.errors import (
 
 _VERBS = (
     "check_scene",
+    "evaluate",
     "fit",
     "list_plugins",
     "open_library",

@@ -1,7 +1,11 @@
 """One function per verb. The command line and the accessor call these and nothing else."""
 
 from hsgeo.api.again import Run, check_output, check_same_input, read_run, unfinished_tile, writer_name
+from hsgeo.api.benchmark import benchmark_accuracy
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
+from hsgeo.api.evaluate import evaluate
+from hsgeo.api.libraries import draw_library, library_facts, resample_library, write_library
+from hsgeo.api.naming import names_path
 from hsgeo.api.recipes import resolve_recipe, state_recipe
 from hsgeo.api.verbs import (
     check_scene,
@@ -17,24 +21,31 @@ from hsgeo.api.verbs import (
 
 __all__ = [
     "Run",
+    "benchmark_accuracy",
     "check_output",
     "check_same_input",
     "check_scene",
     "describe",
     "describe_scene",
     "draw",
+    "draw_library",
+    "evaluate",
     "fit",
+    "library_facts",
     "list_plugins",
+    "names_path",
     "open_library",
     "open_product",
     "open_scene",
     "open_state",
     "read_run",
+    "resample_library",
     "resolve_recipe",
     "state_recipe",
     "summarise",
     "unfinished_tile",
     "unmix",
     "write",
+    "write_library",
     "writer_name",
 ]

@@ -30,12 +30,15 @@ class Run:
         Identity of the scene.
     library : xarray.Dataset or None
         Given endmembers, on the scene's bands.
+    naming : dict or None
+        By which library endmembers were named, and how.
     """
 
     path: str | None
     recipe: dict[str, Any]
     source: dict[str, Any]
     library: xr.Dataset | None
+    naming: dict[str, Any] | None = None
 
 
 def read_run(path: str | Path) -> Run:
@@ -69,7 +72,8 @@ def read_run(path: str | Path) -> Run:
                 f"the file with hash {value}",
                 "Give it with --plugin",
             )
-    return Run(record["source"].get("path"), record["recipe"], record["source"], _given(Path(path), record["recipe"]))
+    given = _given(Path(path), record["recipe"])
+    return Run(record["source"].get("path"), record["recipe"], record["source"], given, record.get("naming"))
 
 
 def _given(path: Path, recipe: Mapping[str, Any]) -> xr.Dataset | None:

@@ -60,18 +60,24 @@ def open_library(
     library: str | Path | xr.Dataset,
     *,
     scale: float | None = None,
+    level: str | int | None = None,
+    dtype: str = "float32",
     select: Iterable[str] = (),
     drop: Iterable[str] = (),
     rename: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Open endmember spectra: ENVI ``.sli``, CSV, Zarr or netCDF library, or an earlier product.
+    """Open endmember spectra: ENVI ``.sli``, CSV, ECOSTRESS or splib07 text, Zarr, netCDF, or an earlier product.
 
     Parameters
     ----------
     library : path or xarray.Dataset
-        Where they are; a Dataset is a library or a product already opened.
+        Where they are, a file or a folder of text files; a Dataset is a library or a product already opened.
     scale : float, optional
-        Factor from the numbers in a file to reflectance; None: what the file says, or their size.
+        The numbers in a file are divided by this; None: by what the file says, or by their size.
+    level : str or int, optional
+        Column that holds the classes, such as ``"level_2"`` (or 2); None: ``class``, as the file has it.
+    dtype : {"float32", "float64"}
+        Of the spectra.
     select : iterable of str
         Names to keep, in this order, or patterns such as ``"soil*"``; none: all.
     drop : iterable of str
@@ -89,10 +95,10 @@ def open_library(
     ConfigError
         If it cannot be read or a name is not there.
     """
-    from hsgeo.spectra.library import as_library, choose, read_library
+    from hsgeo.spectra.library import as_library, by_class, choose, read_library
 
     if isinstance(library, xr.Dataset):
-        opened = as_library(library)
+        opened = as_library(library, dtype=dtype)
     elif not isinstance(library, (str, Path)):
         raise ConfigError(
             f"endmembers is a {type(library).__name__}",
@@ -100,9 +106,11 @@ def open_library(
             "See docs/conventions",
         )
     elif Path(library).suffix.lower() in (".tif", ".tiff"):  # a product in COG form carries its endmembers, too
-        opened = as_library(open_product(library))
+        opened = as_library(open_product(library), dtype=dtype)
     else:
-        opened = read_library(Path(library), scale=scale)
+        opened = read_library(Path(library), scale=scale, dtype=dtype)
+    if level is not None:
+        opened = by_class(opened, level=level)
     return choose(opened, select=tuple(select), drop=tuple(drop), rename=dict(rename or {}))
 
 
@@ -113,6 +121,7 @@ def fit(
     stages: Sequence[Mapping[str, Any] | str] | None = None,
     options: Mapping[str, Any] | None = None,
     endmembers: str | Path | xr.Dataset | None = None,
+    names_from: Any = None,
     seed: int | None = None,
     notice: Callable[[str], None] = _warn,
     progress: Progress = _silent,
@@ -131,6 +140,9 @@ def fit(
         ``{"archetypes": {"count": 4}}`` or ``{"archetypes.count": 4}``, over the recipe's.
     endmembers : path or xarray.Dataset, optional
         Given endmembers; stages that only find endmembers are left out.
+    names_from : path, xarray.Dataset or mapping, optional
+        Library that names the endmembers found, each by its nearest spectrum where that is clear
+        (`hsgeo.spectra.naming`); or a mapping with ``library`` and any of ``by``, ``threshold``, ``rival``.
     seed : int, optional
         Instead of the recipe's.
     notice : callable
@@ -158,8 +170,10 @@ def fit(
     for scene in opened:
         check_scene(scene)
     chosen = override(load_recipe(recipe, registry(), stages=stages), options, seed=seed)
+    if names_from is not None and endmembers is not None:
+        raise ConfigError("names for endmembers that were given", "endmembers or names_from", "Use rename")
     library = None if endmembers is None else open_library(endmembers)
-    return fit_chain(
+    state = fit_chain(
         opened,
         chosen,
         registry(),
@@ -168,6 +182,11 @@ def fit(
         notice=notice,
         progress=lambda step, fraction: progress(step, round(100 * fraction), 100),
     )
+    if names_from is not None:
+        from hsgeo.api.naming import name_state
+
+        name_state(state, opened[0], names_from, notice=notice)
+    return state
 
 
 def unmix(
@@ -177,6 +196,7 @@ def unmix(
     stages: Sequence[Mapping[str, Any] | str] | None = None,
     options: Mapping[str, Any] | None = None,
     endmembers: str | Path | xr.Dataset | None = None,
+    names_from: Any = None,
     state: Mapping[str, xr.Dataset] | str | Path | None = None,
     seed: int | None = None,
     tile: int | str = "auto",
@@ -194,7 +214,7 @@ def unmix(
     ----------
     scene : xarray.Dataset
         A scene (docs/conventions), lazy, on dask or in memory.
-    recipe, stages, options, endmembers
+    recipe, stages, options, endmembers, names_from
         As for `fit`.
     state : mapping or path, optional
         From `fit`, or a product that was fitted before; then nothing is learnt.
@@ -236,13 +256,14 @@ def unmix(
             stages=stages,
             options=options,
             endmembers=endmembers,
+            names_from=names_from,
             seed=seed,
             notice=notice,
             progress=progress,
         )
-    elif any(given is not None for given in (recipe, stages, options, endmembers)):
+    elif any(given is not None for given in (recipe, stages, options, endmembers, names_from)):
         raise ConfigError(
-            "a state was given together with a recipe, stages, options or endmembers",
+            "a state was given together with a recipe, stages, options, endmembers or names_from",
             "the state alone: it holds all of them",
             "Leave the others out, or fit again",
         )

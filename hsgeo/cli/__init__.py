@@ -18,11 +18,14 @@ _COMMANDS = {
     "unmix": "hsgeo.cli.unmix:unmix",
     "info": "hsgeo.cli.info:info",
     "plot": "hsgeo.cli.plot:plot",
+    "library": "hsgeo.cli.library:library",
     "list": "hsgeo.cli.list:list_",
     "show": "hsgeo.cli.show:show",
     "schema": "hsgeo.cli.schema:schema",
     "rerun": "hsgeo.cli.rerun:rerun",
     "demo": "hsgeo.cli.demo:demo",
+    "evaluate": "hsgeo.cli.evaluate:evaluate",
+    "benchmark": "hsgeo.cli.benchmark:benchmark",
 }
 
 

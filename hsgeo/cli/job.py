@@ -24,10 +24,12 @@ class Job:
     recipe: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     endmembers: Any = None
+    class_level: str | None = None
     library_scale: float | None = None
     select: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
+    names_from: Any = None
     count: int | None = None
     seed: int | None = None
     tile: int | None = None
@@ -61,7 +63,8 @@ def run_job(job: Job) -> int:
     from hsgeo.run.cluster import cluster_client
 
     start = time.perf_counter()
-    inputs = [path for path in (job.input, job.endmembers, job.state) if isinstance(path, Path)]
+    read = (job.input, job.endmembers, job.state, api.names_path(job.names_from))
+    inputs = [path for path in read if isinstance(path, Path)]
     api.check_output(job.out, overwrite=job.overwrite, resume=job.resume, inputs=inputs)
     seen: list[str] = []
 
@@ -87,11 +90,18 @@ def run_job(job: Job) -> int:
     library = None
     if job.endmembers is not None:
         library = api.open_library(
-            job.endmembers, scale=job.library_scale, select=job.select, drop=job.drop, rename=job.rename
+            job.endmembers,
+            scale=job.library_scale,
+            level=job.class_level,
+            select=job.select,
+            drop=job.drop,
+            rename=job.rename,
         )
     with cluster_client(job.cluster) as client, progress_bars(quiet=job.quiet) as progress:
         if state is None:
-            state = api.fit(scene, recipe=recipe, endmembers=library, notice=tell, progress=progress)
+            state = api.fit(
+                scene, recipe=recipe, endmembers=library, names_from=job.names_from, notice=tell, progress=progress
+            )
         product = api.unmix(
             scene,
             state=state,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +16,12 @@ __all__ = ["rerun"]
 @click.argument("product", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new product.")
 @click.option("--input", "input_", type=click.Path(path_type=Path), help="The scene, where it has moved.")
+@click.option(
+    "--name-from",
+    type=click.Path(path_type=Path),
+    metavar="LIBRARY",
+    help="The library that gave the names, where it has moved.",
+)
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="One-file plugin it used.")
 @click.option("--cluster", metavar="local:N|cuda|tcp://...", help="dask cluster.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing product.")
@@ -24,6 +32,7 @@ def rerun(
     product: Path,
     out: Path,
     input_: Path | None,
+    name_from: Path | None,
     plugins: tuple[Path, ...],
     cluster: str | None,
     overwrite: bool,
@@ -44,11 +53,15 @@ def rerun(
     source = input_ or Path(str(again.path))
     if not source.exists():
         raise ConfigError(f"the scene of {product} is no longer at {source}", "its scene", "Say where it is: --input")
+    if again.naming is None and name_from is not None:
+        raise ConfigError(f"{product} has no names from a library", "no --name-from", "Leave it out")
+    named = None if again.naming is None else _naming(product, again.naming, name_from)
     job = Job(
         input=source,
         out=out,
         recipe=again.recipe,
         endmembers=again.library,
+        names_from=named,
         cluster=cluster,
         overwrite=overwrite,
         quiet=quiet,
@@ -56,3 +69,20 @@ def rerun(
         expected=again.source,
     )
     sys.exit(run_job(job))
+
+
+def _naming(product: Path, known: Mapping[str, Any], moved: Path | None) -> dict[str, Any]:
+    """Say again which library gives the names; the fit checks that it is the same."""
+    from hsgeo.errors import ConfigError, ProductError
+
+    if moved is None and known["path"] is None:
+        raise ProductError(
+            f"the names of {product} came from a library in memory", "a library in a file", "Give it with --name-from"
+        )
+    library = moved or Path(str(known["path"]))
+    if not library.exists():
+        raise ConfigError(
+            f"the library that named {product} is no longer at {library}", "that library", "Give it with --name-from"
+        )
+    kept = {key: known[key] for key in ("by", "threshold", "rival", "scale", "level", "hash")}
+    return {"library": library, **kept}

@@ -46,6 +46,7 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--recipe", help="Name or YAML file; default: the one for everybody.")
 @click.option("-o", "options", multiple=True, metavar="STEP.KEY=VALUE", help="Option of a step, scene, reader, output.")
 @click.option("--endmembers", type=click.Path(path_type=Path), help="Library (.sli, .csv, .zarr, .nc) or a product.")
+@click.option("--class-level", metavar="COLUMN", help="Column of the library that holds its classes, such as level_2.")
 @click.option("--library-scale", type=float, help="Factor from the library's numbers to reflectance.")
 @click.option(
     "--select",
@@ -55,6 +56,13 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 )
 @click.option("--drop", multiple=True, metavar="NAME", help="Leave these out.")
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="Give an endmember another name.")
+@click.option(
+    "--name-from",
+    type=click.Path(path_type=Path),
+    metavar="LIBRARY",
+    help="Name the endmembers found after the nearest spectra of this library, where that is clear.",
+)
+@click.option("--name-by", metavar="COLUMN", help="Column of that library with the names; default: class, or name.")
 @click.option("--count", type=int, help="Number of endmembers; default: found out.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option("--tile", type=click.IntRange(min=1), help="Tile side, pixels; default: by memory. Changes no result.")
@@ -78,10 +86,13 @@ def unmix(
     recipe: str | None,
     options: tuple[str, ...],
     endmembers: Path | None,
+    class_level: str | None,
     library_scale: float | None,
     select: tuple[str, ...],
     drop: tuple[str, ...],
     rename: tuple[str, ...],
+    name_from: Path | None,
+    name_by: str | None,
     count: int | None,
     seed: int | None,
     tile: int | None,
@@ -104,11 +115,17 @@ def unmix(
     from hsgeo.plugin.registry import registry
 
     registry(plugins)
-    if endmembers is None and (select or drop or rename):
-        raise ConfigError("--select, --drop or --rename without --endmembers", "them together", "Give --endmembers")
-    if state is not None and any(given for given in (recipe, options, endmembers, count is not None)):
+    if endmembers is None and (select or drop or rename or class_level):
         raise ConfigError(
-            "--state together with --recipe, -o, --count or --endmembers",
+            "--select, --drop, --rename or --class-level without --endmembers", "them together", "Give --endmembers"
+        )
+    if name_by is not None and name_from is None:
+        raise ConfigError("--name-by without --name-from", "them together", "Give --name-from")
+    if name_from is not None and endmembers is not None:
+        raise ConfigError("--name-from together with --endmembers", "one of them", "Use --rename")
+    if state is not None and any(given for given in (recipe, options, endmembers, name_from, count is not None)):
+        raise ConfigError(
+            "--state together with --recipe, -o, --count, --name-from or --endmembers",
             "--state alone: it holds all of them",
             "Leave the others out, or fit again without --state",
         )
@@ -125,10 +142,12 @@ def unmix(
         recipe=recipe,
         options=laid,
         endmembers=endmembers,
+        class_level=class_level,
         library_scale=library_scale,
         select=select,
         drop=drop,
         rename=_names(rename),
+        names_from=None if name_from is None else {"library": name_from, "by": name_by},
         count=count,
         seed=seed,
         tile=tile,

@@ -30,6 +30,10 @@ class Layout:
         Names, once a stage (or the user) has given them.
     classes : tuple of str or None
         Class names of the given library, in order of first appearance.
+    scale : str
+        What the lengths of the endmembers mean: ``"physical"`` (units of the scene) or ``"peak"`` (highest band 1, so
+        that a pixel's brightness is its gain). Known before any value is: the attribute ``scale`` that the stage
+        which writes ``endmembers`` gives in its `VarSpec`.
     """
 
     height: int
@@ -39,6 +43,7 @@ class Layout:
     quantity: str = "reflectance"
     endmembers: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    scale: str = "physical"
 
     @property
     def bands(self) -> int:

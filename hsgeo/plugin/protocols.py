@@ -81,7 +81,9 @@ class Kernel(Protocol):
         -------
         xarray.Dataset
             Every tile-scope variable of `Stage.outputs`, with ``(y, x)`` replaced as in the input:
-            ``(endmember, pixel)`` or ``(window, endmember, y, x)``.
+            ``(endmember, pixel)`` or ``(window, endmember, y, x)``. A stage that writes ``spectra``
+            (float32, the same bands) corrects the data: later stages and their fits see what it
+            returned, the product does not hold it.
         """
 
     def close(self) -> None:

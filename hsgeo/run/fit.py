@@ -82,7 +82,10 @@ def _given_vars(
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"two endmembers are called {twice!r}", "names that differ", "Use --rename or --select")
     E = xr.DataArray(
-        values.values.astype(np.float32), dims=("endmember", "band"), coords={"endmember": np.array(names)}
+        values.values.astype(np.float32),
+        dims=("endmember", "band"),
+        coords={"endmember": np.array(names)},
+        attrs={"scale": library.attrs["scale"]} if library.attrs.get("scale") in ("physical", "peak") else {},
     )
     return {"endmembers": E}, covered
 

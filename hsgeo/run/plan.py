@@ -173,7 +173,7 @@ def make_plan(
         learnt = state.get(step.id, xr.Dataset())
         layout = stage_layout(frame, shared, scene_vars)
         written = {
-            name: learnt[name]
+            name: learnt[name].assign_attrs(spec.attrs)
             for name, spec in step.outputs(layout).items()
             if spec.scope == "scene" and name in learnt
         }
@@ -183,6 +183,8 @@ def make_plan(
     coords: dict[str, tuple] = {}
     for p in planned:
         for name, spec in p.specs.items():
+            if name == "spectra":  # corrected data are what later steps see, no part of the product
+                continue
             if name in specs and _labels(name, specs[name], coords) != _labels(name, spec, p.coords):
                 raise ConfigError(f"step {p.step.id!r} writes {name!r} over other labels than a step before it")
             specs[name] = spec

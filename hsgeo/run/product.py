@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin.registry import Registry
+from hsgeo.product.names import named, naming_record
 from hsgeo.product.provenance import provenance, provenance_attrs
 from hsgeo.product.template import assemble
 from hsgeo.run.fit import scene_identity
@@ -46,7 +47,8 @@ def plan_tile(plan: Plan, scene: xr.Dataset, client: Any = None) -> int:
         for spec in plan.specs.values()
     )
     work = max((p.needs.memory.per_pixel for p in plan.steps), default=0)
-    per_pixel = COPIES * 4 * scene.sizes["band"] + outputs + work
+    copies = COPIES + any("spectra" in p.specs for p in plan.steps)  # as measured and as corrected
+    per_pixel = copies * 4 * scene.sizes["band"] + outputs + work
     workers = local_workers() if client is None else 1
     return auto_tile(plan.frame.height, plan.frame.width, per_pixel, tile_budget(workers))
 
@@ -94,17 +96,21 @@ def product_of(
         weights={},
         versions=versions,
     )
+    record |= naming_record(state["scene"])
     spec = plan.specs["abundance"]
     E = plan.scene_vars.get("endmembers")
     meaning = {"sum": spec.sum or "free"}
     if E is not None and "scale" in E.attrs:
         meaning["scale"] = E.attrs["scale"]
-    return assemble(
+    if "shade" in spec.attrs:
+        meaning["shade"] = spec.attrs["shade"]
+    product = assemble(
         scene,
         tile_arrays(scene, plan, tile),
         _fixed(plan, state["scene"]),
         attrs=provenance_attrs(record) | meaning | _about(scene, plan),
     )
+    return named(product, state["scene"])
 
 
 def _about(scene: xr.Dataset, plan: Plan) -> dict[str, Any]:

@@ -122,6 +122,9 @@ def _finish(plan: Plan, rasters: dict[str, Raster], bits: np.ndarray) -> dict[st
     failed = ~excluded & ~np.isfinite(abundance).all(axis=0)
     bits = bits.copy()
     bits[failed] |= np.uint16(Quality.FAILED)
+    if "model" in rasters:  # a stage that chooses among models says -1 where none will do
+        none = rasters["model"].values < 0
+        bits[failed & none.reshape(-1, *failed.shape).all(axis=0)] |= np.uint16(Quality.UNMODELLED)
     rmse = _rmse(plan, rasters, spectra)
     limit = UNMODELLED * max(plan.noise_level, plan.signal_level / BEST_SNR)
     with np.errstate(invalid="ignore"):

@@ -1,6 +1,7 @@
 """The algebra and physics of mixing: arrays in, arrays out.
 
-Submodules load when first used: ``solvers``, ``simplex``, ``srf``, ``noise``, ``subspace``, ``metrics``, ``library``.
+Submodules load when first used: ``solvers``, ``simplex``, ``srf``, ``noise``, ``mnf``, ``stripes``,
+``subspace``, ``metrics``, ``library``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["library", "metrics", "noise", "simplex", "solvers", "srf", "subspace"]
+__all__ = ["library", "metrics", "mnf", "noise", "simplex", "solvers", "srf", "stripes", "subspace"]
 
 
 def __getattr__(name: str) -> ModuleType:

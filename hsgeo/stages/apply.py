@@ -137,7 +137,8 @@ def apply_chain(
     Returns
     -------
     rasters : dict of str to Raster
-        ``spectra`` (good bands) and every tile variable written, over ``box``.
+        ``spectra`` (good bands, as the last step that corrects them left them) and every tile variable
+        written, over ``box``.
     bits : numpy.ndarray
         ``(y, x)`` uint16: nodata, masked, partial.
 
@@ -168,7 +169,10 @@ def apply_chain(
         else:
             new = {}
         where = filled.within(seen)
-        rasters = {name: Raster(r.lead, r.values[(..., *where)]) for name, r in rasters.items()} | new
+        kept = {name: Raster(r.lead, r.values[(..., *where)]) for name, r in rasters.items()}
+        if "spectra" in new:  # a correction of the data: what was no measurement does not become one
+            new["spectra"].values[:, np.isnan(kept["spectra"].values).all(axis=0)] = np.nan
+        rasters = kept | new
         bits = bits[where]
     return rasters, bits
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -150,7 +150,7 @@ def check_chain(steps: Iterable[Step], layout: Layout, given: Mapping[str, str])
     ------
     RecipeError
         If a variable is missing or has another scope, if no step writes abundances, or if abundances are
-        computed from endmembers that a later step replaces.
+        computed from endmembers that a later step replaces, or from spectra that a later step corrects.
     """
     steps = tuple(steps)
     known = dict(given)
@@ -175,6 +175,8 @@ def check_chain(steps: Iterable[Step], layout: Layout, given: Mapping[str, str])
                     f"step {step.id!r} reads {var.name!r} with scope {var.scope}", f"scope {known[var.name]}"
                 )
         written = step.outputs(layout)
+        if "endmembers" in written:
+            layout = replace(layout, scale=written["endmembers"].attrs.get("scale", "physical"))
         if "endmembers" in written and "abundance" not in written and abundance_by is not None:
             later = steps[steps.index(step) + 1 :]
             if not any(_solves(other, layout) for other in later):
@@ -182,6 +184,14 @@ def check_chain(steps: Iterable[Step], layout: Layout, given: Mapping[str, str])
                     f"step {step.id!r} replaces the endmembers from which {abundance_by.id!r} computed the abundances",
                     "an abundance stage that solves again after the last endmember stage",
                     f"Add one after {step.id!r}, or move {step.id!r} before {abundance_by.id!r}",
+                )
+        if "spectra" in written and abundance_by is not None:
+            later = steps[steps.index(step) + 1 :]
+            if not any(_solves(other, layout) for other in later):
+                raise RecipeError(
+                    f"step {step.id!r} corrects the spectra from which {abundance_by.id!r} computed the abundances",
+                    "an abundance stage that solves again after the last correction",
+                    f"Move {step.id!r} before {abundance_by.id!r}",
                 )
         if "abundance" in written:
             abundance_by = step

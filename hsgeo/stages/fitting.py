@@ -61,7 +61,9 @@ def stage_layout(frame: Frame, look: xr.Dataset, scene_vars: Mapping[str, xr.Dat
     """Say what is known of the scene once ``scene_vars`` are."""
     good = frame.good
     names = classes = None
+    scale = "physical"
     if "endmembers" in scene_vars:
+        scale = str(scene_vars["endmembers"].attrs.get("scale", scale))
         names = tuple(str(name) for name in scene_vars["endmembers"]["endmember"].values)
     if "library" in scene_vars:
         library = scene_vars["library"]
@@ -75,13 +77,20 @@ def stage_layout(frame: Frame, look: xr.Dataset, scene_vars: Mapping[str, xr.Dat
         quantity=look.attrs["quantity"],
         endmembers=names,
         classes=classes,
+        scale=scale,
     )
 
 
 def plan_step(step: Step, layout: Layout, state: xr.Dataset, scene_vars: Mapping[str, xr.DataArray]) -> PlannedStep:
     """Turn a fitted step into one that kernels can be made of."""
     specs = {name: spec for name, spec in step.outputs(layout).items() if spec.scope == "tile"}
-    coords: dict[str, tuple[Any, ...]] = {"endmember": layout.endmembers or ()}
+    coords: dict[str, tuple[Any, ...]] = {"endmember": layout.endmembers or (), "band": tuple(range(layout.bands))}
+    corrected = specs.get("spectra")
+    if corrected is not None and (corrected.dims != ("band", "y", "x") or corrected.dtype != "float32"):
+        raise PluginError(
+            f"stage {step.id!r} rewrites 'spectra' as {corrected.dtype} with dims {corrected.dims}",
+            "float32 with dims ('band', 'y', 'x'), the same bands as it was given",
+        )
     for spec in specs.values():
         coords.update({dim: tuple(labels) for dim, labels in spec.coords.items()})
     for name, spec in specs.items():
@@ -164,7 +173,7 @@ def _written(step: Step, layout: Layout, state: xr.Dataset) -> dict[str, xr.Data
         if spec.scope == "scene":
             if name not in state:
                 raise PluginError(f"the fit of stage {step.id!r} announced {name!r} and did not return it")
-            written[name] = state[name]
+            written[name] = state[name].assign_attrs(spec.attrs)  # what is declared need not be said twice
     if "endmembers" in written:
         E = written["endmembers"]
         if E.dims != ("endmember", "band") or E.sizes["band"] != layout.bands or not np.isfinite(E.values).all():
@@ -179,8 +188,9 @@ def _run(
     step: Step, before: Sequence[PlannedStep], material: Material, boxes: Sequence[Box]
 ) -> list[tuple[dict[str, Raster], np.ndarray]]:
     """See boxes through the kernels of the steps so far, as far as ``step`` reads what they write."""
-    wanted = {var.name for var in step.reads("tile")} - {"spectra"}
-    chain = list(before) if wanted & {name for planned in before for name in planned.specs} else []
+    wanted = {var.name for var in step.reads("tile")} | {"spectra"}
+    last = max((place for place, planned in enumerate(before, 1) if wanted & planned.specs.keys()), default=0)
+    chain = list(before[:last])
     kernels = make_kernels(chain)
     try:
         return [apply_chain(chain, kernels, material.read, box, material.frame) for box in boxes]

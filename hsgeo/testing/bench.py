@@ -207,11 +207,13 @@ def blocks(inputs: Inputs, side: int) -> Iterator[xr.Dataset]:
             yield _labelled(block, inputs)
 
 
-def layout_after(layout: Layout, state: xr.Dataset) -> Layout:
+def layout_after(layout: Layout, stage: Stage, state: xr.Dataset) -> Layout:
     """Return the layout once a fit has named endmembers."""
     if "endmembers" not in state:
         return layout
-    return replace(layout, endmembers=tuple(str(name) for name in state["endmembers"]["endmember"].values))
+    names = tuple(str(name) for name in state["endmembers"]["endmember"].values)
+    spec = stage.outputs(layout).get("endmembers")
+    return replace(layout, endmembers=names, scale=spec.attrs.get("scale", "physical") if spec else layout.scale)
 
 
 def kernel(stage: Stage, state: xr.Dataset, inputs: Inputs) -> Kernel | None:
@@ -349,7 +351,7 @@ def _blank(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def _plain(arrays: Mapping[str, xr.DataArray]) -> dict[str, Any]:
-    return {name: (array.dims, array.values.copy()) for name, array in arrays.items()}
+    return {name: (array.dims, array.values.copy(), dict(array.attrs)) for name, array in arrays.items()}
 
 
 def _labelled(data: xr.Dataset, inputs: Inputs) -> xr.Dataset:

@@ -163,7 +163,7 @@ class StageCase:
     @cached_property
     def layout(self) -> Layout:
         """Layout after the fit."""
-        return bench.layout_after(self.inputs.layout, self.state)
+        return bench.layout_after(self.inputs.layout, self.stage(), self.state)
 
     @cached_property
     def needs(self) -> Needs:
@@ -227,9 +227,11 @@ def _advance(reg: Registry, inputs: bench.Inputs, step: Mapping[str, Any]) -> be
     stage = _build(reg, step["use"], step.get("with", {}))
     own = inputs.reads(record)
     state = bench.fit(stage, own)
-    layout = bench.layout_after(inputs.layout, state)
+    layout = bench.layout_after(inputs.layout, stage, state)
     written = bench.outputs(stage, layout, "scene")
-    scenes = dict(inputs.scenes) | {name: state[name].drop_vars(list(state[name].coords)) for name in written}
+    scenes = dict(inputs.scenes) | {
+        name: state[name].drop_vars(list(state[name].coords)).assign_attrs(spec.attrs) for name, spec in written.items()
+    }
     coords = dict(inputs.coords)
     if layout.endmembers:
         coords["endmember"] = ("endmember", list(layout.endmembers))

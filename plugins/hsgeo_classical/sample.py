@@ -9,7 +9,7 @@ import xarray as xr
 
 from hsgeo.plugin import ConfigError, SceneError
 
-__all__ = ["Pixels", "keyed_normal", "keyed_order", "pixels_of", "state_of"]
+__all__ = ["Pixels", "count_wanted", "keyed_normal", "keyed_order", "pixels_of", "positions", "state_of"]
 
 _SAME = 1e-6  # relative spread below which pixels are one spectrum: ten roundings of float32
 
@@ -85,6 +85,26 @@ def pixels_of(sample: xr.Dataset, count: int | None = None) -> Pixels:
     return Pixels(Y, key)
 
 
+def count_wanted(count: int | str, sample: xr.Dataset) -> int | None:
+    """Tell how many endmembers to find: what the options say, or an earlier stage's ``count`` when they say auto.
+
+    Parameters
+    ----------
+    count : int or "auto"
+        Of the options.
+    sample : xarray.Dataset
+        Perhaps with the scene variable ``count``.
+
+    Returns
+    -------
+    int or None
+        None: neither says, the stage has to count by itself.
+    """
+    if count != "auto":
+        return int(count)
+    return int(sample["count"]) if "count" in sample.data_vars else None
+
+
 def state_of(E: np.ndarray, sample: xr.Dataset, **attrs: str | int | float) -> xr.Dataset:
     """Dress endmembers as a fit state.
 
@@ -106,6 +126,22 @@ def state_of(E: np.ndarray, sample: xr.Dataset, **attrs: str | int | float) -> x
     coords = {name: ("band", sample[name].values) for name in ("wavelength", "fwhm") if name in sample.coords}
     values = np.ascontiguousarray(E.T.astype(np.float32))
     return xr.Dataset({"endmembers": (("endmember", "band"), values)}, {"endmember": names, **coords}, dict(attrs))
+
+
+def positions(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Take keys apart into absolute positions.
+
+    Parameters
+    ----------
+    key : numpy.ndarray
+        ``(pixels,)`` uint64 from `pixels_of`.
+
+    Returns
+    -------
+    row, col : numpy.ndarray
+        ``(pixels,)`` int64.
+    """
+    return (key >> np.uint64(32)).astype(np.int64), (key & np.uint64(2**32 - 1)).astype(np.int64)
 
 
 def keyed_order(key: np.ndarray, seed: int) -> np.ndarray:

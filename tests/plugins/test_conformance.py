@@ -20,8 +20,62 @@ def test_vca(check):
     check()
 
 
+@parametrize_with_checks("nfindr", options={"count": 3, "restarts": 2}, after=SOLVE)
+def test_nfindr(check):
+    check()
+
+
+@parametrize_with_checks("sivm", options={"count": 3}, after=SOLVE)
+def test_sivm(check):
+    check()
+
+
+@parametrize_with_checks("sisal", options={"restarts": 2}, before=({"use": "hysime"},), after=SOLVE)
+def test_sisal(check):
+    check()
+
+
+@parametrize_with_checks("atgp", options={"count": 3}, after=SOLVE)
+def test_atgp(check):
+    check()
+
+
+@parametrize_with_checks("hysime", after=({"use": "vca", "with": {"restarts": 2}}, *SOLVE))
+def test_hysime(check):
+    check()
+
+
+@parametrize_with_checks("nwhfc", after=({"use": "vca", "with": {"restarts": 2, "count": 3}}, *SOLVE))
+def test_nwhfc(check):
+    check()
+
+
 @parametrize_with_checks("fcls")
 def test_fcls(check):
+    check()
+
+
+@parametrize_with_checks("fcls", before=({"use": "vca", "with": {"count": 3, "scale": "peak"}},))
+def test_fcls_with_gain(check):
+    check()
+
+
+@parametrize_with_checks("fcls", options={"shade": "normalised", "weights": "noise", "std": True})
+def test_fcls_without_shade(check):
+    check()
+
+
+@parametrize_with_checks(
+    "fcls",
+    options={"shade": "explicit", "std": True},
+    xfail={"truth_is_recovered": "the zero spectrum of the shade has no angle to the truth"},
+)
+def test_fcls_with_shade(check):
+    check()
+
+
+@parametrize_with_checks("bvls", options={"upper": 1.1, "weights": "noise", "std": True})
+def test_bvls(check):
     check()
 
 
@@ -32,6 +86,59 @@ def test_nnls(check):
 
 @parametrize_with_checks("ucls")
 def test_ucls(check):
+    check()
+
+
+FIND = ({"use": "vca", "with": {"restarts": 2, "count": 3}}, *SOLVE)
+
+
+@parametrize_with_checks("noise", after=FIND)
+def test_noise(check):
+    check()
+
+
+@parametrize_with_checks("noise", options={"method": "differences"}, after=FIND)
+def test_noise_from_differences(check):
+    check()
+
+
+@parametrize_with_checks("denoise", after=FIND)
+def test_denoise(check):
+    check()
+
+
+@parametrize_with_checks("destripe", after=FIND)
+def test_destripe(check):
+    check()
+
+
+@parametrize_with_checks("sunsal")
+def test_sunsal(check):
+    check()
+
+
+@parametrize_with_checks("sunsal", options={"sum_to_one": True})
+def test_sunsal_with_a_sum(check):
+    check()
+
+
+@parametrize_with_checks("sunsal-tv", options={"core": 4, "margin": 2, "sum_to_one": True, "iterations": 12})
+def test_sunsal_tv(check):
+    check()
+
+
+@parametrize_with_checks("mesma", options={"levels": [2, 3, 4]})
+def test_mesma(check):
+    check()
+
+
+@parametrize_with_checks("sma", options={"draws": 3, "num_endmembers": 4, "uncertainty": 0.002})
+def test_sma(check):
+    check()
+
+
+@parametrize_with_checks("bundles")
+def test_bundles(check):
     check()
 
 

@@ -1,98 +1,115 @@
-"""The shared body of the abundance stages: one exact solve per pixel."""
+"""The shared body of the abundance stages: what they declare, and the noise they learn when they are asked to."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
+import numpy as np
 import xarray as xr
 
-from hsgeo.plugin import ApplyContext, ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
-from hsgeo.spectra.solvers import mixing_model, solve_block
+from hsgeo.plugin import ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
+from hsgeo.spectra.noise import noise_std
+from hsgeo_classical.abundance.kernel import AbundanceKernel, Problem
+from hsgeo_classical.config import AbundanceOptions
 
-__all__ = ["AbundanceKernel", "AbundanceStage"]
+__all__ = ["AbundanceStage"]
 
 _BATCH = 4096  # 3 MB of 200 bands: large enough to hide the call, small enough for a core's cache
-
-
-class AbundanceKernel:
-    """Solve blocks of pixels with fixed endmembers.
-
-    Parameters
-    ----------
-    endmembers : xarray.DataArray
-        ``(endmember, band)``.
-    constraint : {"fcls", "nnls", "ucls"}
-        The problem.
-    """
-
-    def __init__(self, endmembers: xr.DataArray, constraint: Literal["fcls", "nnls", "ucls"]) -> None:
-        E = endmembers.transpose("endmember", "band")
-        self._names = E["endmember"].values
-        self._model = mixing_model(E.values.T, constraint)
-
-    def apply(self, windows: xr.Dataset, ctx: ApplyContext) -> xr.Dataset:
-        """Give ``abundance (endmember, pixel)`` and ``rmse (pixel)``; missing bands are left out of the solve."""
-        A, rmse = solve_block(windows["spectra"].transpose("band", "pixel").values, self._model)
-        return xr.Dataset(
-            {"abundance": (("endmember", "pixel"), A), "rmse": ("pixel", rmse)}, {"endmember": self._names}
-        )
-
-    def close(self) -> None:
-        """Nothing is held."""
+_SAMPLE = 20_000  # pixels of the noise estimate: a band's noise within 0.5 %, better than the model of it
+_QUIETEST = 0.01  # of the median noise: a band quieter than that is dead or made up, and must not rule the solve
 
 
 class AbundanceStage:
-    """What `fcls`, `nnls` and `ucls` have in common.
+    """What `fcls`, `nnls`, `ucls` and `bvls` have in common.
 
     Parameters
     ----------
-    options : None
-        These stages have none.
+    options : AbundanceOptions
+        Weights and errors.
     """
 
-    constraint: ClassVar[Literal["fcls", "nnls", "ucls"]]
-    total: ClassVar[Literal["one", "free"]]
-    range: ClassVar[tuple[float, float] | None]
+    name: str = ""
 
-    def __init__(self, options: object = None) -> None:
+    def __init__(self, options: AbundanceOptions) -> None:
         self.options = options
+
+    def problem(self, scale: str) -> Problem:
+        """Say what is solved in every pixel, given what the lengths of the endmembers mean."""
+        raise NotImplementedError
+
+    def abundance(self, layout: Layout) -> VarSpec:
+        """Declare ``abundance``."""
+        raise NotImplementedError
 
     def needs(self, layout: Layout) -> Needs:
         """Ask for blocks of 4096 pixels."""
-        count = len(layout.endmembers or ()) or 16
-        return Needs(batch=_BATCH, memory=Memory(fixed=2**24, per_pixel=4 * (count + 1) + 4 * layout.bands))
+        count = (len(layout.endmembers or ()) or 16) + 1
+        per_pixel = 4 * (count + 1) + 4 * layout.bands
+        if self.options.weights != "none":
+            per_pixel += 4 * layout.bands
+        if self.options.std:
+            per_pixel += 64 * count + layout.bands
+        return Needs(batch=_BATCH, device=("cpu", "cuda"), memory=Memory(fixed=2**24, per_pixel=per_pixel))
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
-        """Declare ``abundance (endmember, y, x)`` and ``rmse (y, x)``."""
+        """Declare ``abundance (endmember, y, x)``, ``rmse (y, x)``, and what the options add."""
         units = "1" if layout.quantity == "reflectance" else layout.quantity
-        return {
-            "abundance": VarSpec(
-                ("endmember", "y", "x"),
-                attrs={"long_name": "abundance", "units": "1"},
-                range=self.range,
-                sum=self.total,
-            ),
+        problem = self.problem(layout.scale)
+        out = {
+            "abundance": self.abundance(layout),
             "rmse": VarSpec(
                 ("y", "x"),
                 attrs={"long_name": "root mean square residual over the valid bands", "units": units},
                 range=(0.0, float("inf")),
             ),
         }
+        if problem.gain or problem.shade == "normalised":
+            what = "1 - shade" if problem.shade == "normalised" else "per-pixel gain"
+            out["gain"] = VarSpec(
+                ("y", "x"),
+                attrs={"long_name": f"{what}: spectrum = gain * sum of abundance * endmember"},
+                range=(0.0, float("inf")),
+            )
+        if self.options.std:
+            out["abundance_std"] = VarSpec(
+                ("endmember", "y", "x"),
+                attrs={"long_name": "standard deviation of the abundance that noise makes", "units": "1"},
+                range=(0.0, float("inf")),
+            )
+        return out
 
     def fit_needs(self, layout: Layout) -> FitNeeds | None:
-        """Ask for nothing: there is nothing to learn."""
-        return None
+        """Ask for pixels to learn the noise from, if it is needed."""
+        if not self._needs_noise:
+            return None
+        # float64 chunks of 8192 pixels, twice, and a few band by band matrices
+        fixed = 2**22 + 3 * 8192 * 8 * layout.bands + 8 * 8 * layout.bands**2
+        return FitNeeds("pixels", _SAMPLE, memory=Memory(fixed=fixed, per_pixel=4 * layout.bands))
 
     def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
-        """Learn nothing."""
-        return xr.Dataset()
+        """Estimate the noise of every band (`hsgeo.spectra.noise.noise_std`), if it is needed."""
+        if not self._needs_noise:
+            return xr.Dataset()
+        noise = noise_std(sample["spectra"].transpose("pixel", "band").values)
+        quietest = max(_QUIETEST * float(np.median(noise)), float(np.finfo(np.float32).tiny))
+        return xr.Dataset({"band_noise": ("band", np.maximum(noise, quietest))})
 
     def setup(self, state: xr.Dataset, device: str) -> AbundanceKernel:
         """Factorise for the endmembers in ``state``."""
         if "endmembers" not in state:
             raise ConfigError(
-                f"{self.constraint} has no endmembers to solve with",
+                f"{self.name} has no endmembers to solve with",
                 "a stage before it that writes endmembers, or a library",
                 "Put archetypes before it in the recipe, or give --endmembers",
             )
-        return AbundanceKernel(state["endmembers"], self.constraint)
+        endmembers = state["endmembers"]
+        return AbundanceKernel(
+            endmembers,
+            self.problem(str(endmembers.attrs.get("scale", "physical"))),
+            noise=state["band_noise"].values if self._needs_noise else None,
+            weighted=self.options.weights != "none",
+            errors=self.options.std,
+            device=device,
+        )
+
+    @property
+    def _needs_noise(self) -> bool:
+        return self.options.std or self.options.weights != "none"

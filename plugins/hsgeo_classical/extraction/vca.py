@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 
-from hsgeo.plugin import FitContext, FitNeeds, Layout, Memory, Needs, VarSpec
 from hsgeo.spectra.noise import moments, noise_std
-from hsgeo_classical.config import VcaOptions
-from hsgeo_classical.counting.auto import count_endmembers
-from hsgeo_classical.sample import pixels_of, state_of
+from hsgeo_classical.extraction.stage import ExtractionStage, Found
+from hsgeo_classical.sample import Pixels
 
 __all__ = ["Vca", "extract_vca"]
 
 _TINY = float(np.finfo(np.float64).tiny)
 
 
-class Vca:
+class Vca(ExtractionStage):
     """Find endmembers among the pixels by vertex component analysis.
 
     Parameters
@@ -25,39 +22,9 @@ class Vca:
         Count, scale, restarts.
     """
 
-    def __init__(self, options: VcaOptions) -> None:
-        self.options = options
-
-    def needs(self, layout: Layout) -> Needs:
-        """Ask for nothing on tiles: this stage only fits."""
-        return Needs()
-
-    def outputs(self, layout: Layout) -> dict[str, VarSpec]:
-        """Declare ``endmembers (endmember, band)``."""
-        return {"endmembers": VarSpec(("endmember", "band"), scope="scene", attrs={"scale": self.options.scale})}
-
-    def fit_needs(self, layout: Layout) -> FitNeeds:
-        """Ask for 100,000 screened pixels."""
-        return FitNeeds("pixels", 100_000, memory=Memory(fixed=64 * 2**20, per_pixel=12 * layout.bands))
-
-    def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
+    def find(self, pixels: Pixels, count: int, rng: np.random.Generator) -> Found:
         """Find the endmembers of a sample; see `extract_vca`."""
-        options = self.options
-        pixels = pixels_of(sample, None if options.count == "auto" else options.count)
-        Y = pixels.Y
-        if options.count == "auto":
-            norm = np.linalg.norm(Y, axis=0)
-            count = count_endmembers(Y, Y / np.maximum(norm, np.finfo(np.float32).tiny))
-        else:
-            count = options.count
-        E = extract_vca(Y, count, restarts=options.restarts, rng=ctx.rng())
-        if options.scale == "peak":
-            E = E / np.abs(E).max(axis=0)
-        return state_of(E, sample, scale=options.scale)
-
-    def setup(self, state: xr.Dataset, device: str) -> None:
-        """Nothing to do on tiles."""
-        return
+        return Found(extract_vca(pixels.Y, count, restarts=self.options.restarts, rng=rng), {})
 
 
 def extract_vca(Y: np.ndarray, count: int, *, restarts: int, rng: np.random.Generator) -> np.ndarray:

@@ -15,6 +15,8 @@ _PURE = 0.9  # share from which a pixel tells its material's length
 _FEWEST = 20  # pixels in a mean: its noise is then below a quarter of one pixel's
 _REACH = 1.5  # times the rms noise distance: holds 99 % of a pure cluster in 6 dimensions
 _WIDEST = 0.1  # radians a cluster may reach: where noise hides more than that, a direction means nothing
+_MATERIAL = 0.04  # radians; spectra of one material differ by 0.02 to 0.06, and its endmember is their mean
+_MOST = 0.03  # share of the pixels that makes a mean: more (6 %) takes in mixtures, fewer (1 %) stays at the extremes
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -62,10 +64,10 @@ def soft_length(X: np.ndarray, dark: float) -> np.ndarray:
 def refine_directions(X: np.ndarray, length: np.ndarray, E: np.ndarray, noise: float) -> Vertices:
     """Move each soft direction to the middle of the pixels that are as pure as the noise can tell.
 
-    Mean shift: the mean of the pixels within reach of the direction, again and again. Where many pure pixels form a
-    cluster, its centre is the endmember without bias; the extreme pixel is not, because noise pushed it out. The
-    reach is what noise allows for each pixel's brightness, or more where fewer than 20 pixels (or one pixel in 500)
-    would be in it.
+    Mean shift: the mean of the pixels within reach of the direction, again and again. The reach is 0.04 rad, what
+    spectra of one material differ by, so that the mean stands for the material and not for its most extreme pixel;
+    less where that would take in more than 3 % of the pixels, more where fewer than 20 (or one in 500) would be in it,
+    and never less than what noise allows for each pixel's brightness.
 
     Parameters
     ----------
@@ -87,12 +89,15 @@ def refine_directions(X: np.ndarray, length: np.ndarray, E: np.ndarray, noise: f
     D, allowed = _directions(X, length, noise)
     squares = np.einsum("dn,dn->n", D, D)
     fewest = _fewest(pixels, E.shape[1])
+    most = max(min(int(_MOST * pixels), pixels // (2 * E.shape[1])), fewest)
     out = np.empty(E.shape)
     for p in range(E.shape[1]):
         e = E[:, p]
         for _ in range(_SHIFTS):
-            relative = _distance(e, D, squares) / allowed
-            reach = max(float(np.partition(relative, fewest - 1)[fewest - 1]), 1.0)
+            distance = _distance(e, D, squares)
+            relative = distance / allowed
+            wanted = min(max(int((distance <= _MATERIAL).sum()), fewest), most)
+            reach = max(float(np.partition(relative, wanted - 1)[wanted - 1]), 1.0)
             near = relative <= reach
             moved = X[:, near].sum(axis=1) / length[near].sum()  # bright pixels count more: they are better known
             step = float(np.linalg.norm(moved - e))

@@ -1,0 +1,1 @@
+"""What is done to a scene before it is unmixed: noise measured, stripes and noise taken out."""
