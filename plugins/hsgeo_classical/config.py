@@ -50,7 +50,7 @@ class _Extraction(_Options):
 class ArchetypesOptions(_Extraction):
     """Options of ``archetypes``."""
 
-    restarts: int = Field(32, ge=1, le=200, description="starts of the archetypal analysis, one source of hypotheses")
+    restarts: int = Field(128, ge=1, le=1000, description="random starts of the archetypal analysis; the best is kept")
 
 
 class VcaOptions(_Extraction):

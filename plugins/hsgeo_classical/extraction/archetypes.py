@@ -73,7 +73,7 @@ class Archetypes:
         """Ask for 100,000 screened pixels."""
         # float64 chunks; the core set of all restarts: restarts x 3200 pixels x up to 64 endmembers, 4 arrays;
         # neighbours of 3200 pixels, up to 320 each, in 66 dimensions
-        fixed = 64 * 2**20 + self.options.restarts * 3200 * 64 * 4 * 4 + 3200 * 320 * 66 * 8
+        fixed = 64 * 2**20 + (self.options.restarts + 36) * 3200 * 64 * 4 + 3200 * 320 * 66 * 8
         return FitNeeds("pixels", 100_000, memory=Memory(fixed=fixed, per_pixel=12 * layout.bands))
 
     def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
@@ -102,7 +102,7 @@ def extract_archetypes(
     pixels: Pixels,
     count: int | None,
     *,
-    restarts: int = 32,
+    restarts: int = 128,
     scale: str = "physical",
     quantile: float = 0.5,
     seed: int = 0,
@@ -156,7 +156,7 @@ def extract_archetypes(
     rng = np.random.default_rng(seed)
     along = rng.standard_normal((_DIRECTIONS, bands)) @ basis
     seen = Coordinates(basis, X, _core_set(X, key, along, seed), within)
-    corners = linear_corners(pixels, seen, count, rng, restarts=restarts, seed=seed + 1)
+    corners = linear_corners(pixels, seen, count, rng, seed=seed + 1)
     if corners is not None:
         return _extraction(corners, None, "linear", within, scale)
     length = soft_length(X, dark)

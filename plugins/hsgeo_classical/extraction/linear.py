@@ -25,10 +25,14 @@ _TRIM = 0.15  # pixels a linear scene may hold that it does not explain: thin cl
 _AROUND = 20_000  # pixels among which company is looked for
 _COMPANY, _COMPANY_SHARE = 5, 1e-3  # as many neighbours, or as large a share, make a pixel one of a material
 _COMPANY_REACH = 1.5  # noise norms: two pixels of one material are 1.4 apart on average
-_NEAR_BEST = 0.02  # of the bound: simplexes so close in fit are alike, and the largest is taken
+_TIED = 0.01  # of the exact mean square: where there is no noise many simplexes fit so well, and the largest is taken
 _OUTSIDE = 4.0  # noise standard deviations (of a smoothed pixel) that put a pixel outside a simplex
 _CALM = 4.0  # neighbours that make a smoothed pixel worth asking: faults and edges have none
 _LEFT_OUT = 0.02  # share of pixels outside from which corners that are pixels are given up; Sim1-like grounds: 0.09
+_REACHED = 0.3  # abundance that 20 pixels must reach of every corner, and
+_BELOW = 3.0  # noise standard deviations by which its spectrum may be negative: else it is no material, but an escape
+_OFF_PLANE = 1.2  # mean square across the simplex's plane, in noise variances, that gives per-pixel brightness away
+_STARTS = 64  # of the largest simplex; its optima are few
 _FITTED = 20_000  # pixels the smallest simplex is fitted to: its faces then move by less than their noise
 
 
@@ -54,7 +58,7 @@ class Coordinates(NamedTuple):
 
 
 def linear_corners(
-    pixels: Pixels, seen: Coordinates, count: int, rng: np.random.Generator, *, restarts: int, seed: int
+    pixels: Pixels, seen: Coordinates, count: int, rng: np.random.Generator, *, seed: int
 ) -> np.ndarray | None:
     """Find the corners of the simplex that explains the pixels to the noise, where there is one.
 
@@ -73,8 +77,6 @@ def linear_corners(
         Corners, at least 2.
     rng : numpy.random.Generator
         Draws the starts.
-    restarts : int
-        Starts of the largest simplex.
     seed : int
         Draws pixels by position.
 
@@ -85,18 +87,27 @@ def linear_corners(
     """
     basis, X, core, noise = seen
     noise = max(noise, _LEAST_NOISE * float(np.sqrt(np.mean(X**2))))
-    bound = max(_LINEAR * noise**2, _EXACT**2 * float(np.mean(X**2)))
+    exact = _EXACT**2 * float(np.mean(X**2))
+    bound = max(_LINEAR * noise**2, exact)
     if _beyond(X, count) > bound:
         return None
     dense = core[_dense(X, X[:, core], keyed_order(pixels.key, seed)[:_AROUND], noise)]
-    corners = _largest_simplexes(X, pixels.Y, dense if dense.size >= 2 * count else core, count, rng, restarts, noise)
+    corners = _largest_simplexes(X, pixels.Y, dense if dense.size >= 2 * count else core, count, rng, noise)
     fits = np.array([_mean_square(X[:, core], C) for C in corners])
-    first = int(np.flatnonzero(fits <= fits.min() + _NEAR_BEST * bound)[0])
+    first = int(np.flatnonzero(fits <= fits.min() + _TIED * exact)[0])
     purest = basis @ corners[first]
     smallest = _smallest(pixels, count, purest)
     if smallest is None or smallest.outside(purest) <= max(_LEFT_OUT, 2 * smallest.outside(smallest.E)):
         return purest if fits[first] <= bound else None
+    if smallest.off_plane > _OFF_PLANE or not _material(smallest.E, X, basis, noise):
+        return None
     return smallest.E if _mean_square(X[:, core], basis.T @ smallest.E) <= bound else None
+
+
+def _material(E: np.ndarray, X: np.ndarray, basis: np.ndarray, noise: float) -> bool:
+    """Tell whether corners that no pixel reaches can be spectra of something that is there."""
+    A = np.sort(solve_block(X.astype(np.float32), mixing_model(basis.T @ E, "fcls"))[0], axis=1)
+    return bool(E.min() > -_BELOW * noise and A[:, -min(20, A.shape[1])].min() >= _REACHED)
 
 
 class _Smallest(NamedTuple):
@@ -112,6 +123,8 @@ class _Smallest(NamedTuple):
         Cholesky factor of the noise there.
     X, weight : numpy.ndarray
         Smoothed pixels ``(count - 1, pixels)``, whitened, and how many stand behind each.
+    off_plane : float
+        Mean square of the smoothed pixels in the strongest direction across the plane, in their noise variances.
     """
 
     E: np.ndarray
@@ -119,6 +132,7 @@ class _Smallest(NamedTuple):
     half: np.ndarray
     X: np.ndarray
     weight: np.ndarray
+    off_plane: float
 
     def outside(self, E: np.ndarray) -> float:
         """Share of pixels that lie outside a simplex by more than the noise that smoothing has left in them."""
@@ -133,18 +147,33 @@ def _smallest(pixels: Pixels, count: int, start: np.ndarray) -> _Smallest | None
         reduced = reduce_affine(pixels.Y, count)
     except SceneError:  # the pixels span no simplex with so many corners
         return None
+    directions = np.hstack([reduced.basis, _across(pixels.Y, reduced)])
+    X = directions.T @ (pixels.Y - reduced.mean)
     least = _LEAST_NOISE**2 * float(np.mean(reduced.X**2))
-    noise = (reduced.basis.T * noise_std(pixels.Y.T) ** 2) @ reduced.basis + least * np.eye(count - 1)
-    half = np.linalg.cholesky(noise)
+    noise = (directions.T * noise_std(pixels.Y.T) ** 2) @ directions + least * np.eye(len(X))
     row, col = positions(pixels.key)
-    calm = smooth(reduced.X, row, col, noise=noise)
+    calm = smooth(X, row, col, noise=noise)
     some = np.sort(keyed_order(pixels.key, 0)[:_FITTED])
+    squares = np.sort((calm.X[count - 1 :, some] ** 2).sum(axis=0) * calm.weight[some]) / noise[-1, -1]
+    off_plane = float(squares[: int(np.ceil((1 - _TRIM) * squares.size))].mean())
+    inside, flat = calm.X[: count - 1, some], noise[: count - 1, : count - 1]
     corners = reduced.basis.T @ (start - reduced.mean)
-    found = snug_simplex(calm.X[:, some], corners, noise=noise / float(np.median(calm.weight)))
+    found = snug_simplex(inside, corners, noise=flat / float(np.median(calm.weight)))
     if not found.converged:
         return None
-    white = np.linalg.solve(half, calm.X[:, some])
-    return _Smallest(reduced.spectra(found.corners), reduced, half, white, calm.weight[some])
+    half = np.linalg.cholesky(flat)
+    E = reduced.spectra(found.corners)
+    return _Smallest(E, reduced, half, np.linalg.solve(half, inside), calm.weight[some], off_plane)
+
+
+def _across(Y: np.ndarray, reduced: Reduced) -> np.ndarray:
+    """Return the strongest direction that leaves the simplex's plane ``(bands, 1)``; none where no pixel does."""
+    try:
+        basis = reduce_affine(Y, len(reduced.X) + 2).basis
+    except SceneError:
+        return np.empty((len(Y), 0))
+    left = np.linalg.svd(basis.T @ reduced.basis)[0][:, -1:]
+    return np.asarray(basis @ left)
 
 
 def _beyond(X: np.ndarray, count: int) -> float:
@@ -171,12 +200,12 @@ def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) 
 
 
 def _largest_simplexes(
-    X: np.ndarray, Y: np.ndarray, core: np.ndarray, count: int, rng: np.random.Generator, restarts: int, noise: float
+    X: np.ndarray, Y: np.ndarray, core: np.ndarray, count: int, rng: np.random.Generator, noise: float
 ) -> list[np.ndarray]:
     Z, basis = affine_coordinates(Y, count)
     Z = Z[:, core]
     found: dict[tuple[int, ...], np.ndarray] = {}
-    for _ in range(restarts):
+    for _ in range(_STARTS):
         # drawn over the bands: the signs of eigenvectors, which may flip between samples, must not matter
         along = rng.standard_normal((count, basis.shape[0])) @ basis
         corners = largest_simplex(Z, np.array([int((g @ Z[:-1]).argmax()) for g in along]))

@@ -44,7 +44,8 @@ def smooth(X: np.ndarray, row: np.ndarray, col: np.ndarray, *, noise: np.ndarray
     X : numpy.ndarray
         Pixels ``(dimension, pixels)``.
     row, col : numpy.ndarray
-        ``(pixels,)`` absolute positions; pixels that were not sampled are no neighbours.
+        ``(pixels,)`` absolute positions; pixels that were not sampled are no neighbours; of several
+        at one place (scenes of an archive) one is.
     noise : numpy.ndarray
         Covariance of the noise ``(dimension, dimension)``, positive definite.
 
@@ -79,8 +80,8 @@ def _step(X, row, col, place, cells, mean, weight, reach, limit):  # type: ignor
     new_mean, new_weight = np.empty_like(mean), np.empty_like(weight)
     total = np.empty(dimension)
     for i in range(pixels):
-        total[:] = 0.0
-        behind = 0.0
+        total[:] = X[i]
+        behind = 1.0
         for dy in range(-around, around + 1):
             y = row[i] + dy
             if y < 0 or y // side >= place.shape[0]:
@@ -94,18 +95,16 @@ def _step(X, row, col, place, cells, mean, weight, reach, limit):  # type: ignor
                 if block < 0:
                     continue
                 j = cells[block, y % side, x % side]
-                if j < 0:
+                if j < 0 or j == i:
                     continue
-                share = 1.0
-                if j != i:
-                    differ = 0.0
-                    for k in range(dimension):
-                        t = mean[i, k] - mean[j, k]
-                        differ += t * t
-                    differ *= weight[i] / limit
-                    if not differ < 1.0:
-                        continue
-                    share = (1.0 - apart) * min(1.0, 2.0 * (1.0 - differ))
+                differ = 0.0
+                for k in range(dimension):
+                    t = mean[i, k] - mean[j, k]
+                    differ += t * t
+                differ *= weight[i] / limit
+                if not differ < 1.0:
+                    continue
+                share = (1.0 - apart) * min(1.0, 2.0 * (1.0 - differ))
                 behind += share
                 for k in range(dimension):
                     total[k] += share * X[j, k]

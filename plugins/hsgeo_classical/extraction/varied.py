@@ -8,7 +8,7 @@ import numpy as np
 
 from hsgeo.spectra.metrics import match
 from hsgeo.spectra.solvers import mixing_model, solve_block
-from hsgeo_classical.extraction.entropic import entropic_archetypes
+from hsgeo_classical.extraction.entropic import Archetypes, entropic_archetypes
 from hsgeo_classical.extraction.purest import largest_simplex
 from hsgeo_classical.extraction.vertices import Vertices, gather, refine_directions, unit
 from hsgeo_classical.sample import keyed_normal, keyed_order
@@ -19,16 +19,15 @@ _SPREAD = 3.0  # restarts step with factors 2^-3 ... 2^3, as published
 _AMONG = 8000  # pixels among which means are taken
 _MEANS = (0.005, 0.01, 0.02, 0.04)  # shares of those: small ones find rare materials, large ones heed variability
 _DRAWS, _KEPT = 40, 3  # starts of the largest simplex for each share, and how many of its optima are hypotheses
-_ARCHETYPES = 24  # restarts of the entropic analysis that become hypotheses, the best in fit first
-_JUDGED = 1500  # pixels that judge an exchange: enough to tell 1 %
-_PLACES, _TRIES = 24, 240  # vertices to choose from; exchanges tried in one sweep: fewer places for many endmembers
-_SWEEPS, _FROM = 3, 2  # sweeps of exchanges, from so many of the best hypotheses
-_APART = 0.02  # radians; vertices closer than this are one place
-_SLACK = 1.25  # fits farther than this from the best are not looked at
-_FIT, _SIMILAR, _PURITY = 2.0, 0.3, 2.0  # prices; broad optimum on procedural scenes, see docs/adr/0009
+_WIDTH = 0.05  # radians around a vertex in which pixels make up an archetype that begins there
+_PACES = (0.25, 1.0, 4.0)  # factors of the step sizes from such a beginning
+_HYPOTHESES = 40  # archetypes, the best in fit first, that are moved and judged
+_JUDGES = 3000  # pixels that judge: enough to tell 1 %
+_WORSE = 0.25  # archetypes that fit so much worse than the best are not looked at
+_MISFIT, _SIMILAR, _PURITY = 2.0, 0.2, 3.0  # prices; the middle of a broad optimum on procedural scenes (ADR 0009)
 _PURE = 0.95  # share from which a pixel counts as pure
 _DEAR = 0.03  # difference in price that sets two solutions apart
-_KIN = 0.1  # radians; solutions whose endmembers all lie this close are the same one
+_KIN = 0.15  # radians; solutions whose endmembers all lie this close are the same one
 _MEMBERS = 16  # solutions kept in the ensemble
 
 
@@ -60,35 +59,36 @@ class Start(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """The vertices chosen, and the other solutions that fit as well.
+    """The vertices chosen, and the other solutions.
 
     Parameters
     ----------
     vertices : Vertices
         Directions and their clusters.
     members : numpy.ndarray
-        ``(members, dimension, endmembers)`` directions alike in fit, in the order of the chosen ones.
-    fit : numpy.ndarray
-        ``(members,)`` mean residual of the directions.
+        ``(members, dimension, endmembers)`` directions, cheapest first, in the order of the chosen ones.
+    dearer : numpy.ndarray
+        ``(members,)`` price above the cheapest.
     """
 
     vertices: Vertices
     members: np.ndarray
-    fit: np.ndarray
+    dearer: np.ndarray
 
 
 def best_vertices(start: Start, count: int, rng: np.random.Generator, *, restarts: int, seed: int) -> Ensemble:
     """Find the vertices of the pixels' directions.
 
-    1. Hypotheses: the largest simplexes of means of neighbouring directions, for four widths of the mean; and
-       archetypes from many starts (`entropic_archetypes`).
-    2. Every one is moved to where its materials have their mean (`refine_directions`).
-    3. Vertices of different hypotheses are combined: one at a time is exchanged for another while the fit improves.
-    4. Of the solutions within 3 % of the best fit, the one whose endmembers are least alike is taken (Zouaoui et al.,
-       2023), averaged with those that found nearly the same, so that one pixel more or less hardly matters.
+    1. Archetypes from many starts (`entropic_archetypes`): random ones, and the largest simplexes of means of
+       neighbouring directions, for four widths of the mean. The random starts find what real scenes need, the
+       simplexes what scenes with many materials need.
+    2. The best are moved to where their materials have their mean (`refine_directions`).
+    3. Each has a price: misfit before and after the move, endmembers that are alike, and few pixels that are pure
+       (shares above 0.95). The cheapest is taken, averaged with those that found nearly the same at nearly the price,
+       so that one pixel more or less hardly matters.
 
-    The fit is judged after the second step. Before it, it says how well a search has converged; after it, how well the
-    materials explain the scene.
+    Misfit alone tells little between good solutions (Zouaoui et al., 2023, take the least alike of them); the share of
+    pure pixels tells most.
 
     Parameters
     ----------
@@ -108,19 +108,15 @@ def best_vertices(start: Start, count: int, rng: np.random.Generator, *, restart
     Ensemble
         The choice and its rivals.
     """
-    X, length, noise = start.X, start.length, start.noise
-    D = X / length
-    guesses = [*_simplexes_of_means(start, D, count, rng, seed), *_archetypes(start, D, count, restarts, seed)]
-    refined = [refine_directions(X, length, E, noise).E for E in guesses]
-    judges = np.ascontiguousarray(D[:, keyed_order(start.key, seed)[:_JUDGED]], dtype=np.float32)
-    fits = [_fit(judges, E) for E in refined]
-    order = np.argsort(fits, kind="stable")
-    places = _places([refined[i] for i in order], count)
-    for i in order[:_FROM]:
-        better = refine_directions(X, length, _exchange(judges, refined[i], fits[i], places), noise).E
-        refined.append(better)
-        fits.append(_fit(judges, better))
-    return _consensus(start, judges, refined, np.array(fits))
+    D = start.X / start.length
+    simplexes = _simplexes_of_means(start, D, count, rng, seed)
+    found = _archetypes(start, D, simplexes, count, restarts, seed)
+    best = np.argsort(found.fit, kind="stable")[:_HYPOTHESES]
+    judges = np.ascontiguousarray(D[:, keyed_order(start.key, seed)[:_JUDGES]], dtype=np.float32)
+    guesses = [found.E[r].astype(np.float64) for r in best]
+    moved = [refine_directions(start.X, start.length, E, start.noise).E for E in guesses]
+    price = _prices(start.basis, judges, guesses, moved, found.fit[best])
+    return _consensus(start, moved, price)
 
 
 def _simplexes_of_means(
@@ -150,11 +146,17 @@ def _simplexes_of_means(
     return out
 
 
-def _archetypes(start: Start, D: np.ndarray, count: int, restarts: int, seed: int) -> list[np.ndarray]:
-    first = np.stack([0.1 * keyed_normal(start.key[start.core], seed + 1 + r, count).T for r in range(restarts)])
-    step = 2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts) if restarts > 1 else np.ones(1)
-    found = entropic_archetypes(D[:, start.core], first, step)
-    return [found.E[r].astype(np.float64) for r in np.argsort(found.fit, kind="stable")[:_ARCHETYPES]]
+def _archetypes(
+    start: Start, D: np.ndarray, simplexes: list[np.ndarray], count: int, restarts: int, seed: int
+) -> Archetypes:
+    C = D[:, start.core]
+    first = [0.1 * keyed_normal(start.key[start.core], seed + 1 + r, count) for r in range(restarts)]
+    step = list(2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts)) if restarts > 1 else [1.0]
+    for E in simplexes:
+        apart = np.square(C[:, None, :] - E[:, :, None]).sum(axis=0)
+        first += [-apart / (2 * _WIDTH**2)] * len(_PACES)
+        step += _PACES
+    return entropic_archetypes(C, np.stack(first), np.array(step))
 
 
 def _fit(D: np.ndarray, E: np.ndarray) -> float:
@@ -162,68 +164,42 @@ def _fit(D: np.ndarray, E: np.ndarray) -> float:
     return float(solve_block(D, mixing_model(E, "fcls"))[1].mean(dtype=np.float64))
 
 
-def _places(solutions: list[np.ndarray], count: int) -> np.ndarray:
-    """Collect vertices of the best solutions that are apart."""
-    most = max(_PLACES if count <= _TRIES // _PLACES else _TRIES // count, 1)
-    places: list[np.ndarray] = []
-    for E in solutions:
-        for e in E.T:
-            if len(places) < most and all(np.linalg.norm(e - place) > _APART for place in places):
-                places.append(e)
-    return np.stack(places, axis=1)
+def _prices(
+    basis: np.ndarray, D: np.ndarray, guesses: list[np.ndarray], moved: list[np.ndarray], fit: np.ndarray
+) -> np.ndarray:
+    """Say what speaks against each solution; infinite where its archetypes fit far worse than the best."""
+    after = np.array([_fit(D, E) for E in moved])
+    alike = np.array([_largest_correlation(basis @ E) for E in guesses])
+    pure = np.array([_pure(D, E) for E in moved])
+    least = float(np.finfo(np.float64).tiny)
+    worse, still = fit / max(float(fit.min()), least) - 1, after / max(float(after.min()), least) - 1
+    return np.where(worse <= _WORSE, _MISFIT * (worse + still) + _SIMILAR * alike - _PURITY * pure, np.inf)
 
 
-def _exchange(D: np.ndarray, E: np.ndarray, fit: float, places: np.ndarray) -> np.ndarray:
-    """Replace vertices one by one by the place that improves the fit most, until none does."""
-    E = E.copy()
-    for _ in range(_SWEEPS):
-        before = fit
-        for p in range(E.shape[1]):
-            others = np.delete(E, p, axis=1)
-            best = None
-            for place in places.T:
-                if np.linalg.norm(others - place[:, None], axis=0).min() < _APART:
-                    continue
-                trial = E.copy()
-                trial[:, p] = place
-                now = _fit(D, trial)
-                if now < fit * (1 - 1e-4):  # less is rounding
-                    fit, best = now, place
-            if best is not None:
-                E[:, p] = best
-        if fit == before:
-            break
-    return E
+def _pure(D: np.ndarray, E: np.ndarray) -> float:
+    """Share of pixels that are almost only one endmember."""
+    h = solve_block(D, mixing_model(E, "nnls"))[0] * np.linalg.norm(E, axis=0)[:, None]
+    return float((h.max(axis=0) > _PURE * np.maximum(h.sum(axis=0), np.finfo(np.float32).tiny)).mean())
 
 
-def _consensus(start: Start, D: np.ndarray, solutions: list[np.ndarray], fits: np.ndarray) -> Ensemble:
-    """Take the solution of the lowest price, and average its kin.
+def _consensus(start: Start, solutions: list[np.ndarray], price: np.ndarray) -> Ensemble:
+    """Average the cheapest solution with its kin, weighted by price and similarity.
 
-    The average, weighted by price and similarity, moves smoothly with the sample; the choice of one does not.
+    The average moves smoothly with the sample; the choice of one does not.
     """
-    ratio = fits / max(float(fits.min()), float(np.finfo(np.float64).tiny))
-    good = np.flatnonzero(ratio <= _SLACK) if fits.min() > 0 else np.flatnonzero(fits == 0)
-    price = np.array([_price(start, D, solutions[i], ratio[i]) for i in good])
     order = np.argsort(price, kind="stable")
-    good, price = good[order], price[order] - price.min()
-    chosen = solutions[good[0]]
+    order = order[np.isfinite(price[order])]
+    more = price[order] - price[order[0]]
+    chosen = solutions[order[0]]
     total, weights = np.zeros_like(chosen), 0.0
     members = []
-    for i, more in zip(good, price, strict=True):
+    for i, dearer in zip(order, more, strict=True):
         paired = match(solutions[i], chosen)
         members.append(solutions[i][:, paired.order])
-        if paired.cost.max() <= _KIN:
-            weight = float(np.exp(-more / _DEAR) * (1 - (paired.cost.max() / _KIN) ** 2))
-            total, weights = total + weight * members[-1], weights + weight
+        weight = float(np.exp(-dearer / _DEAR) * max(1 - (paired.cost.max() / _KIN) ** 2, 0))
+        total, weights = total + weight * members[-1], weights + weight
     vertices = gather(start.X, start.length, total / weights, start.noise)
-    return Ensemble(vertices, np.stack(members[:_MEMBERS]), price[:_MEMBERS])
-
-
-def _price(start: Start, D: np.ndarray, E: np.ndarray, ratio: float) -> float:
-    """What speaks against a solution: misfit, endmembers that are alike, and few pixels that are pure."""
-    h = solve_block(D, mixing_model(E, "nnls"))[0] * np.linalg.norm(E, axis=0)[:, None]
-    pure = float((h.max(axis=0) > _PURE * np.maximum(h.sum(axis=0), np.finfo(np.float32).tiny)).mean())
-    return _FIT * (ratio - 1) + _SIMILAR * _largest_correlation(start.basis @ E) - _PURITY * pure
+    return Ensemble(vertices, np.stack(members[:_MEMBERS]), more[:_MEMBERS])
 
 
 def _largest_correlation(E: np.ndarray) -> float:
