@@ -89,8 +89,6 @@ def linear_corners(
     noise = max(noise, _LEAST_NOISE * float(np.sqrt(np.mean(X**2))))
     exact = _EXACT**2 * float(np.mean(X**2))
     bound = max(_LINEAR * noise**2, exact)
-    if _beyond(X, count) > bound:
-        return None
     dense = core[_dense(X, X[:, core], keyed_order(pixels.key, seed)[:_AROUND], noise)]
     corners = _largest_simplexes(X, pixels.Y, dense if dense.size >= 2 * count else core, count, rng, noise)
     fits = np.array([_mean_square(X[:, core], C) for C in corners])
@@ -99,7 +97,7 @@ def linear_corners(
     smallest = _smallest(pixels, count, purest)
     if smallest is None or smallest.outside(purest) <= max(_LEFT_OUT, 2 * smallest.outside(smallest.E)):
         return purest if fits[first] <= bound else None
-    if smallest.off_plane > _OFF_PLANE or not _material(smallest.E, X, basis, noise):
+    if not _material(smallest.E, X, basis, noise):
         return None
     return smallest.E if _mean_square(X[:, core], basis.T @ smallest.E) <= bound else None
 
@@ -123,8 +121,6 @@ class _Smallest(NamedTuple):
         Cholesky factor of the noise there.
     X, weight : numpy.ndarray
         Smoothed pixels ``(count - 1, pixels)``, whitened, and how many stand behind each.
-    off_plane : float
-        Mean square of the smoothed pixels in the strongest direction across the plane, in their noise variances.
     """
 
     E: np.ndarray
@@ -132,7 +128,6 @@ class _Smallest(NamedTuple):
     half: np.ndarray
     X: np.ndarray
     weight: np.ndarray
-    off_plane: float
 
     def outside(self, E: np.ndarray) -> float:
         """Share of pixels that lie outside a simplex by more than the noise that smoothing has left in them."""
@@ -155,7 +150,8 @@ def _smallest(pixels: Pixels, count: int, start: np.ndarray) -> _Smallest | None
     calm = smooth(X, row, col, noise=noise)
     some = np.sort(keyed_order(pixels.key, 0)[:_FITTED])
     squares = np.sort((calm.X[count - 1 :, some] ** 2).sum(axis=0) * calm.weight[some]) / noise[-1, -1]
-    off_plane = float(squares[: int(np.ceil((1 - _TRIM) * squares.size))].mean())
+    if squares[: int(np.ceil((1 - _TRIM) * squares.size))].mean() > _OFF_PLANE:
+        return None
     inside, flat = calm.X[: count - 1, some], noise[: count - 1, : count - 1]
     corners = reduced.basis.T @ (start - reduced.mean)
     found = snug_simplex(inside, corners, noise=flat / float(np.median(calm.weight)))
@@ -163,7 +159,7 @@ def _smallest(pixels: Pixels, count: int, start: np.ndarray) -> _Smallest | None
         return None
     half = np.linalg.cholesky(flat)
     E = reduced.spectra(found.corners)
-    return _Smallest(E, reduced, half, np.linalg.solve(half, inside), calm.weight[some], off_plane)
+    return _Smallest(E, reduced, half, np.linalg.solve(half, inside), calm.weight[some])
 
 
 def _across(Y: np.ndarray, reduced: Reduced) -> np.ndarray:
@@ -174,15 +170,6 @@ def _across(Y: np.ndarray, reduced: Reduced) -> np.ndarray:
         return np.empty((len(Y), 0))
     left = np.linalg.svd(basis.T @ reduced.basis)[0][:, -1:]
     return np.asarray(basis @ left)
-
-
-def _beyond(X: np.ndarray, count: int) -> float:
-    """Mean square, per dimension, of what a simplex with so many corners cannot reach in any place; trimmed."""
-    rest = X.shape[0] - count
-    if rest < 1:
-        return 0.0
-    squares = np.sort(np.einsum("dn,dn->n", X[count:], X[count:], dtype=np.float64)) / rest
-    return float(squares[: int(np.ceil((1 - _TRIM) * squares.size))].mean())
 
 
 def _dense(X: np.ndarray, points: np.ndarray, around: np.ndarray, noise: float) -> np.ndarray:
