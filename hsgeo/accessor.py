@@ -91,13 +91,14 @@ class HsuAccessor:
         stages: Sequence[Mapping[str, Any] | str] | None = None,
         options: Mapping[str, Any] | None = None,
         endmembers: str | Path | xr.Dataset | None = None,
+        names_from: Any = None,
         seed: int | None = None,
     ) -> dict[str, xr.Dataset]:
         """Learn from this scene; see `hsgeo.fit`.
 
         Parameters
         ----------
-        recipe, stages, options, endmembers, seed
+        recipe, stages, options, endmembers, names_from, seed
             As for `hsgeo.fit`.
 
         Returns
@@ -107,7 +108,15 @@ class HsuAccessor:
         """
         from hsgeo.api import fit
 
-        return fit(self._ds, recipe=recipe, stages=stages, options=options, endmembers=endmembers, seed=seed)
+        return fit(
+            self._ds,
+            recipe=recipe,
+            stages=stages,
+            options=options,
+            endmembers=endmembers,
+            names_from=names_from,
+            seed=seed,
+        )
 
     def unmix(
         self,
@@ -116,6 +125,7 @@ class HsuAccessor:
         stages: Sequence[Mapping[str, Any] | str] | None = None,
         options: Mapping[str, Any] | None = None,
         endmembers: str | Path | xr.Dataset | None = None,
+        names_from: Any = None,
         state: Mapping[str, xr.Dataset] | str | Path | None = None,
         seed: int | None = None,
         tile: int | str = "auto",
@@ -125,7 +135,7 @@ class HsuAccessor:
 
         Parameters
         ----------
-        recipe, stages, options, endmembers, state, seed, tile, client
+        recipe, stages, options, endmembers, names_from, state, seed, tile, client
             As for `hsgeo.unmix`.
 
         Returns
@@ -141,6 +151,7 @@ class HsuAccessor:
             stages=stages,
             options=options,
             endmembers=endmembers,
+            names_from=names_from,
             state=state,
             seed=seed,
             tile=tile,

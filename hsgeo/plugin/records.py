@@ -115,11 +115,14 @@ class StageRecord(_Record):
         Built with `scene` and `tile`.
     trainer : str, optional
         ``"package.module:Class"`` of a `Trainer` for ``hsgeo train``.
+    overcomplete : bool
+        Whether a stage that reads ``endmembers`` takes more of them than there are bands: a spectral library.
     """
 
     reads: tuple[Var, ...] = ()
     writes: tuple[Var, ...] = ()
     trainer: str | None = None
+    overcomplete: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

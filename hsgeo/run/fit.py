@@ -71,11 +71,16 @@ def _given_vars(
     if any(var.name == "library" for step in steps for var in step.record.reads):
         return {"library": values}, covered
     count, bands = values.sizes["spectrum"], int(covered.sum())
-    if count > bands:
+    strict = [
+        step.id
+        for step in steps
+        if any(var.name == "endmembers" for var in step.record.reads) and not step.record.overcomplete
+    ]
+    if count > bands and strict:
         raise ConfigError(
-            f"{count} endmembers were given for {bands} bands",
-            "at most as many endmembers as good bands; libraries with classes need a stage that reads 'library'",
-            "Choose some with --select",
+            f"{count} endmembers were given for {bands} bands, which is more than {strict[0]!r} can tell apart",
+            "at most as many endmembers as good bands, or stages made for libraries, such as sunsal or mesma",
+            "Choose some with --select, or another recipe",
         )
     names = [str(name) for name in spectra["name"].values]
     if len(set(names)) < len(names):

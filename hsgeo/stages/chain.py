@@ -17,7 +17,7 @@ from hsgeo.stages.recipe import Recipe, explain
 
 __all__ = ["Step", "build_chain", "check_chain", "drop_endmember_steps", "make_options"]
 
-FITTED_ONLY = {"endmembers", "count", "noise"}  # a stage that writes no more than this only finds endmembers
+FITTED_ONLY = {"endmembers", "count", "noise"}  # a stage that writes no more than this only finds or counts endmembers
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,10 @@ def build_chain(recipe: Recipe, registry: Registry) -> tuple[Step, ...]:
 
 
 def drop_endmember_steps(steps: Iterable[Step]) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    """Leave out the steps that only find endmembers, because these were given.
+    """Leave out the steps that only find or count endmembers, because these were given.
+
+    One that counts stays where a later step that stays reads what it writes; one that only measures noise stays
+    always, because the product holds the noise.
 
     Returns
     -------
@@ -124,14 +127,18 @@ def drop_endmember_steps(steps: Iterable[Step]) -> tuple[tuple[Step, ...], tuple
     dropped : tuple of str
         Their ids, for a notice.
     """
-    kept, dropped = [], []
-    for step in steps:
+    kept: list[Step] = []
+    dropped: list[str] = []
+    read: set[str] = set()  # by the steps kept so far, which come later in the chain
+    for step in reversed(tuple(steps)):
         writes = {var.name for var in step.record.writes}
-        if "endmembers" in writes and writes <= FITTED_ONLY:
+        finds, counts = "endmembers" in writes, "count" in writes and not writes & read
+        if writes <= FITTED_ONLY and (finds or counts):
             dropped.append(step.id)
         else:
             kept.append(step)
-    return tuple(kept), tuple(dropped)
+            read |= {var.name for var in step.record.reads}
+    return tuple(reversed(kept)), tuple(reversed(dropped))
 
 
 def check_chain(steps: Iterable[Step], layout: Layout, given: Mapping[str, str]) -> None:

@@ -158,7 +158,7 @@ class DenoiseOptions(_Options):
         "auto", description="components kept, or 'auto': all that hold more than noise"
     )
     noise: Literal["differences", "regression"] = Field(
-        "differences",
+        "regression",
         description="how noise is told: 'differences' of neighbours (a full covariance), or 'regression' of each band "
         "on the others (one value per band)",
     )

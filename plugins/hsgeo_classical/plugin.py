@@ -43,6 +43,7 @@ def hsgeo_stages() -> Iterator[StageRecord]:
     for name, summary in (
         ("hysime", "number of endmembers and noise of the bands by HySime"),
         ("nwhfc", "number of endmembers and noise of the bands by noise-whitened eigenvalue tests (NWHFC)"),
+        ("stability", "number of endmembers that halves of the scene agree on"),
     ):
         yield StageRecord(
             name,
@@ -106,6 +107,7 @@ def hsgeo_stages() -> Iterator[StageRecord]:
         "hsgeo_classical.config:SunsalOptions",
         reads=(tile("spectra"), scene("endmembers")),
         writes=(tile("abundance"), tile("rmse")),
+        overcomplete=True,
     )
     yield StageRecord(
         "sunsal-tv",
@@ -114,6 +116,7 @@ def hsgeo_stages() -> Iterator[StageRecord]:
         "hsgeo_classical.config:SunsalTvOptions",
         reads=(tile("spectra"), scene("endmembers")),
         writes=(tile("abundance"),),
+        overcomplete=True,
     )
     for name, summary, more in (
         ("mesma", "class fractions by the best model with one library spectrum per class (MESMA)", ("model",)),

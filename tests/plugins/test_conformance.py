@@ -50,6 +50,11 @@ def test_nwhfc(check):
     check()
 
 
+@parametrize_with_checks("stability", after=({"use": "vca", "with": {"restarts": 2, "count": 3}}, *SOLVE))
+def test_stability(check):
+    check()
+
+
 @parametrize_with_checks("fcls")
 def test_fcls(check):
     check()

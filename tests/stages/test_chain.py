@@ -74,6 +74,23 @@ def test_given_endmembers_take_the_place_of_a_stage_and_drop_those_that_only_fin
     assert ([s.id for s in kept], dropped) == (["hybrid", "solve"], ("extract",))
 
 
+def test_given_endmembers_drop_what_counts_them_unless_it_is_read():
+    count = step("count", (tile("spectra"),), (scene("count"), scene("noise")))
+    noise = step("noise", (tile("spectra"),), (scene("noise"),))
+    weighs = step("weighs", (tile("spectra"), scene("endmembers"), scene("noise", optional=True)), (tile("abundance"),))
+    finds = step("finds", (tile("spectra"), scene("count", optional=True)), (scene("endmembers"),))
+
+    def kept(*steps):
+        left, dropped = drop_endmember_steps(steps)
+        assert [s.id for s in steps if s.id not in dropped] == [s.id for s in left]
+        return [s.id for s in left]
+
+    assert kept(count, finds, SOLVE) == ["solve"]
+    assert kept(noise, count, SOLVE) == ["noise", "solve"]  # the product holds the noise
+    assert kept(count, finds, weighs) == ["count", "weighs"]
+    assert kept(weighs, count) == ["weighs"]  # what read it came before
+
+
 def test_a_stage_must_announce_what_its_record_declares():
     with pytest.raises(PluginError, match="does not announce"):
         step("liar", (), (tile("abundance"), tile("rmse")), announced=("abundance",)).outputs(LAYOUT)

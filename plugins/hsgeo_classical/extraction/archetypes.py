@@ -124,7 +124,7 @@ def extract_archetypes(
     count : int or None
         Endmembers; None: counted by `count_endmembers`.
     restarts : int
-        Starts of the archetypal analysis.
+        Random starts of the archetypal analysis; 0: a quick look, from simplexes alone.
     scale : {"physical", "peak"}
         Length of the endmembers.
     quantile : float

@@ -99,7 +99,7 @@ def best_vertices(start: Start, count: int, rng: np.random.Generator, *, restart
     rng : numpy.random.Generator
         Draws the starts of the largest simplexes.
     restarts : int
-        Starts of the archetypal analysis.
+        Random starts of the archetypal analysis; 0: a quick look, from simplexes alone.
     seed : int
         Draws its first weights, by position.
 
@@ -151,11 +151,12 @@ def _archetypes(
 ) -> Archetypes:
     C = D[:, start.core]
     first = [0.1 * keyed_normal(start.key[start.core], seed + 1 + r, count) for r in range(restarts)]
-    step = list(2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts)) if restarts > 1 else [1.0]
+    step = list(2.0 ** np.linspace(-_SPREAD, _SPREAD, restarts)) if restarts > 1 else [1.0] * restarts
+    paces = _PACES if restarts else (1.0,)
     for E in simplexes:
         apart = np.square(C[:, None, :] - E[:, :, None]).sum(axis=0)
-        first += [-apart / (2 * _WIDTH**2)] * len(_PACES)
-        step += _PACES
+        first += [-apart / (2 * _WIDTH**2)] * len(paces)
+        step += paces
     return entropic_archetypes(C, np.stack(first), np.array(step))
 
 
