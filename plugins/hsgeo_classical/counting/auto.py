@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from hsgeo.plugin import ConfigError
 from hsgeo.spectra.noise import noise_std
 from hsgeo.spectra.subspace import principal_subspace, signal_subspace
 
 __all__ = ["FEWEST", "MOST", "count_endmembers"]
 
 FEWEST, MOST = 3, 10
+_COUNTABLE = 10  # pixels; the noise of fewer cannot be told from their differences, and all would count as one
 _VARIATION = 0.065  # radians; spectra of one material differ by about this in real scenes (0.02 to 0.06 within classes)
 
 
@@ -32,8 +34,19 @@ def count_endmembers(Y: np.ndarray, directions: np.ndarray) -> int:
     -------
     int
         At least 1, at most the number of bands and of pixels.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than 10 pixels.
     """
     bands, pixels = Y.shape
+    if pixels < _COUNTABLE:
+        raise ConfigError(
+            f"{pixels} usable pixels are too few to count endmembers in",
+            f"count: auto with at least {_COUNTABLE} pixels",
+            "Give the number with --count, or endmembers with --endmembers",
+        )
     limit = min(bands, pixels)
     dimension = signal_subspace(Y.T, noise_std(Y.T)).dimension
     if dimension > MOST:

@@ -13,6 +13,7 @@ from hsgeo.spectra.subspace import principal_subspace
 from hsgeo_classical.config import ArchetypesOptions
 from hsgeo_classical.counting.auto import count_endmembers
 from hsgeo_classical.extraction.linear import Coordinates, linear_corners
+from hsgeo_classical.extraction.stage import check_span
 from hsgeo_classical.extraction.varied import Start, best_vertices
 from hsgeo_classical.extraction.vertices import lengths, soft_length, unit
 from hsgeo_classical.sample import Pixels, count_wanted, keyed_order, pixels_of, state_of
@@ -136,6 +137,13 @@ def extract_archetypes(
     -------
     Extraction
         The endmembers.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than 10 pixels, and no count.
+    SceneError
+        The pixels span fewer dimensions than ``count`` endmembers need.
     """
     Y, key = pixels
     bands = Y.shape[0]
@@ -153,6 +161,7 @@ def extract_archetypes(
         mean = X.mean(axis=1)
         e = (mean / np.linalg.norm(mean))[:, None]
         return _extraction(basis @ (e * np.quantile(e.T @ X, quantile)), None, "linear", noise, scale)
+    check_span(Y, count)
     rng = np.random.default_rng(seed)
     along = rng.standard_normal((_DIRECTIONS, bands)) @ basis
     seen = Coordinates(basis, X, _core_set(X, key, along, seed), within)

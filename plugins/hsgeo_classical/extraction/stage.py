@@ -12,7 +12,7 @@ from hsgeo.spectra.noise import moments
 from hsgeo_classical.counting.auto import count_endmembers
 from hsgeo_classical.sample import Pixels, count_wanted, pixels_of, state_of
 
-__all__ = ["ExtractionStage", "Found", "Reduced", "reduce_affine"]
+__all__ = ["ExtractionStage", "Found", "Reduced", "check_span", "reduce_affine"]
 
 _FLAT = 1e-13  # of the energy: float32 rounds spectra by less than this, squared
 
@@ -79,17 +79,40 @@ def reduce_affine(Y: np.ndarray, count: int) -> Reduced:
     """
     _, average, second = moments(Y.T)
     values, vectors = np.linalg.eigh(second - np.outer(average, average))
-    spanned = int((values > _FLAT * np.trace(second)).sum())
+    _check_span(values, float(np.trace(second)), count)
+    first = len(values) - (count - 1)
+    basis = vectors[:, first:]
+    rest = float(np.sqrt(max(values[first - 1], 0.0))) if first else 0.0
+    return Reduced(basis.T @ Y - (basis.T @ average)[:, None], basis, average[:, None], rest)
+
+
+def check_span(Y: np.ndarray, count: int) -> None:
+    """Refuse more endmembers than the pixels span dimensions for: they would be copies, or rounding.
+
+    Parameters
+    ----------
+    Y : numpy.ndarray
+        Complete pixels ``(bands, pixels)``.
+    count : int
+        Endmembers asked for.
+
+    Raises
+    ------
+    SceneError
+        The pixels span too few dimensions.
+    """
+    _, average, second = moments(Y.T)
+    _check_span(np.linalg.eigvalsh(second - np.outer(average, average)), float(np.trace(second)), count)
+
+
+def _check_span(values: np.ndarray, energy: float, count: int) -> None:
+    spanned = int((values > _FLAT * energy).sum())
     if spanned < count - 1:
         raise SceneError(
             f"the pixels of the fit sample span {spanned} dimensions, too few for {count} endmembers",
             f"at most {spanned + 1} endmembers",
             "Lower count, or give endmembers with --endmembers",
         )
-    first = len(values) - (count - 1)
-    basis = vectors[:, first:]
-    rest = float(np.sqrt(max(values[first - 1], 0.0))) if first else 0.0
-    return Reduced(basis.T @ Y - (basis.T @ average)[:, None], basis, average[:, None], rest)
 
 
 class ExtractionStage:
@@ -132,6 +155,7 @@ class ExtractionStage:
         if wanted == 1:
             found = Found(Y.mean(axis=1, dtype=np.float64)[:, None], {})
         else:
+            check_span(Y, wanted)
             found = self.find(pixels, wanted, ctx.rng())
         E = found.E / np.abs(found.E).max(axis=0) if self.options.scale == "peak" else found.E
         return state_of(E, sample, scale=self.options.scale, **found.about)

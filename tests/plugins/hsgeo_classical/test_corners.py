@@ -106,7 +106,6 @@ def test_the_smallest_legal_samples(ctx, sample_of, name):
         E = endmembers(name, sample_of(Y, 5), ctx, count=2)
         assert E.shape == (len(Y), 2)
         assert np.isfinite(E).all()
-    assert np.isfinite(endmembers(name, sample_of(rng.random((20, 2)), 1), ctx)).all()
     assert endmembers(name, sample_of(rng.random((20, 30)), 5), ctx, count=20).shape == (20, 20)
 
 

@@ -1,7 +1,10 @@
 """Endmember extraction: right where the truth is known, steady, and clear about what cannot be done."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
+from hsgeo_classical import config
 from hsgeo_classical.config import ArchetypesOptions, VcaOptions
 from hsgeo_classical.extraction.archetypes import Archetypes
 from hsgeo_classical.extraction.vca import Vca
@@ -136,10 +139,25 @@ def test_the_smallest_legal_samples(ctx, sample_of, stage, options):
         E = endmembers(sample_of(Y, 5), ctx, stage, options, count=2)
         assert E.shape == (len(Y), 2)
         assert np.isfinite(E).all()
-    assert np.isfinite(endmembers(sample_of(rng.random((20, 2)), 1), ctx, stage, options)).all()
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 65}, {"count": "many"}, {"restarts": 0}, {"coutn": 3}])
 def test_options_are_checked(wrong):
     with pytest.raises(ValidationError):
         ArchetypesOptions(**wrong)
+
+
+@pytest.mark.parametrize("name", ["archetypes", "vca", "nfindr", "sivm", "sisal", "atgp"])
+def test_pixels_that_span_too_little_are_refused(ctx, sample_of, name):
+    stage = getattr(import_module(f"hsgeo_classical.extraction.{name}"), name.capitalize())
+    options = getattr(config, f"{name.capitalize()}Options")
+    two = np.random.default_rng(0).uniform(0.1, 0.6, (20, 2)).astype(np.float32)
+    Y = two[:, np.arange(100) % 2]
+    with pytest.raises(SceneError, match="span 1 dimensions"):
+        stage(options(count=4)).fit(sample_of(Y, 10), ctx)
+
+
+def test_too_few_pixels_are_not_counted(ctx, sample_of):
+    Y = np.random.default_rng(0).uniform(0.1, 0.6, (20, 3)).astype(np.float32)
+    with pytest.raises(ConfigError, match="3 usable pixels are too few to count"):
+        endmembers(sample_of(Y, 3), ctx)
