@@ -149,6 +149,8 @@ def useful_share(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOpti
     float
         0 to 1.
     """
+    if not options.screen:
+        return 1.0
     good = declared_good(scene, options)
     values = np.concatenate([p.spectra[good].reshape(int(good.sum()), -1) for p in patches], axis=1)
     there = np.isfinite(values).mean(axis=1) > 0

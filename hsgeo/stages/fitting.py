@@ -42,12 +42,15 @@ class Material:
         Size, good bands, mask, seed.
     look : xarray.Dataset
         What `hsgeo.stages.bands.look` found.
+    screened : bool
+        Whether samples leave out what looks like cloud, glint, saturation or a fault.
     """
 
     source: Source
     patches: tuple[Patch, ...]
     frame: Frame
     look: xr.Dataset
+    screened: bool = True
     _cache: dict[Box, tuple[np.ndarray, np.ndarray | None]] = field(default_factory=dict, compare=False)
 
     def read(self, box: Box) -> tuple[np.ndarray, np.ndarray | None]:
@@ -234,7 +237,9 @@ def _pixels(
             "a scene with valid pixels",
             "Look at the quality flags with `hsgeo info`; scene.mask chooses which of them mask a pixel",
         )
-    keep, report = screen(arrays["spectra"], np.array(layout.wavelength), layout.quantity)
+    keep, report = screen(
+        arrays["spectra"], np.array(layout.wavelength), layout.quantity, faults=materials[0].screened
+    )
     report = {"seen": int(row.size)} | {key: int(value) for key, value in report.items()}
     index = np.flatnonzero(keep)
     if index.size == 0:

@@ -35,6 +35,11 @@ class SceneOptions(_Model):
         None,
         description="Wavelength ranges to leave out, nm, such as [1340-1460, 1790-1970]; replaces all other rules.",
     )
+    screen: bool = Field(
+        True,
+        description="Keep what looks like cloud, glint, saturation or a fault out of the fits; false for scenes that "
+        "have none, such as synthetic ones.",
+    )
     radiance: bool = Field(False, description="Unmix radiance on purpose; endmembers are then radiances, too.")
 
     @field_validator("mask", mode="before")

@@ -36,6 +36,8 @@ def screen(
     wavelength: np.ndarray,
     quantity: str,
     saturation: float | np.ndarray | None = None,
+    *,
+    faults: bool = True,
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Choose the pixels a fit may learn from. Applied to fit samples only: tiles are unmixed unscreened.
 
@@ -58,6 +60,8 @@ def screen(
         ``"reflectance"`` or ``"radiance"``.
     saturation : float or numpy.ndarray, optional
         Level from which a value is saturated, one or ``(band,)``, in the units of the data.
+    faults : bool
+        False: look for nothing but missing values (``scene.screen: false``).
 
     Returns
     -------
@@ -72,7 +76,7 @@ def screen(
     report = dict.fromkeys(("non_finite", "saturated", "cloud", "glint", "outlier", "cloud_kept"), 0)
     keep = (np.isnan(Y).mean(axis=0) <= MISSING) & ~np.isinf(Y).any(axis=0)
     report["non_finite"] = int((~keep).sum())
-    if not keep.any():
+    if not (faults and keep.any()):
         return keep, report
 
     def leave_out(mask: np.ndarray, reason: str) -> None:
@@ -118,7 +122,9 @@ def _saturated(Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float
             near = int((here >= high - TOP * (high - low)).sum())
             # a legitimate ceiling (a mosaic of one material) would hold half of the scene
             if PILE_LEAST <= piled <= CLOUD_MOST * here.size and piled >= PILE * near:
-                mask |= free & (y == high)
+                pile = np.flatnonzero(free & (y == high))
+                if (Y[:, pile] != Y[:, pile[:1]]).any():  # one spectrum again and again is a copy, not a ceiling
+                    mask[pile] = True
     return mask
 
 

@@ -55,6 +55,21 @@ def test_the_scene_model_s_own_clouds():
     assert keep[~cloud & ~saturated].mean() > 0.995
 
 
+def test_copies_of_one_spectrum_are_not_saturated():
+    Y, wavelength, _ = matrix(snr_db=np.inf)
+    Y = np.minimum(Y, Y[:, [0]] * 2)
+    Y[:, 100:140] = Y.max(axis=1, keepdims=True) * 1.01
+    _, report = screen(Y, wavelength, "reflectance")
+    assert report["saturated"] == 0
+
+
+def test_the_screen_can_be_left_off():
+    Y, wavelength, _ = matrix(cloud=0.1, saturated=0.001)
+    keep, report = screen(Y, wavelength, "reflectance", faults=False)
+    assert keep.all()
+    assert not any(report.values())
+
+
 @pytest.mark.parametrize("bands", [slice(None), slice(0, 61)])
 def test_clear_scenes_are_left_alone(bands):
     Y, wavelength, _ = matrix()

@@ -84,7 +84,8 @@ def contender(spec: str, registry: Registry, *, scale: str, count: int | None) -
     counted = next((key for key, known in fields.items() if "count" in known), None)
     if counted is not None:
         laid[f"{counted}.count"] = "auto" if count is None else count
-    plain = override(recipe, laid).dump()
+    # these cubes were cut clear of clouds and faults, and every published method sees all of their pixels
+    plain = override(recipe, laid | {"scene.screen": False}).dump()
     if scale == "peak":
         for step in plain["stages"]:
             if step["use"] == "fcls" and "gain" not in _fields("fcls", registry):
