@@ -229,7 +229,13 @@ def _materials(
     shared = look(scenes[0], [patch for group in patches for patch in group], options)
     good, mask, limit = shared["good"].values, mask_bits(options), possible(shared.attrs["quantity"])
     materials = [
-        Material(source, tuple(group), Frame(source.height, source.width, good, mask, recipe.seed, limit), shared, options.screen)
+        Material(
+            source,
+            tuple(group),
+            Frame(source.height, source.width, good, mask, recipe.seed, limit),
+            shared,
+            options.screen,
+        )
         for source, group in zip(sources, patches, strict=True)
     ]
     return materials, shared, [(scene, _identity(scene, first)) for scene, first in zip(scenes, drawn, strict=True)]

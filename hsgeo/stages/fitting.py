@@ -237,9 +237,7 @@ def _pixels(
             "a scene with valid pixels",
             "Look at the quality flags with `hsgeo info`; scene.mask chooses which of them mask a pixel",
         )
-    keep, report = screen(
-        arrays["spectra"], np.array(layout.wavelength), layout.quantity, faults=materials[0].screened
-    )
+    keep, report = screen(arrays["spectra"], np.array(layout.wavelength), layout.quantity, faults=materials[0].screened)
     report = {"seen": int(row.size)} | {key: int(value) for key, value in report.items()}
     index = np.flatnonzero(keep)
     if index.size == 0:

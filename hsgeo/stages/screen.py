@@ -112,6 +112,7 @@ def _saturated(Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float
         free = keep & ~mask
         if not free.any():
             return mask
+        highest = np.fmax.reduce(Y[:, free], axis=1)
         for y in Y:
             here = y[free]
             high = np.nanmax(here) if np.isfinite(here).any() else np.nan
@@ -123,7 +124,9 @@ def _saturated(Y: np.ndarray, keep: np.ndarray, quantity: str, saturation: float
             # a legitimate ceiling (a mosaic of one material) would hold half of the scene
             if PILE_LEAST <= piled <= CLOUD_MOST * here.size and piled >= PILE * near:
                 pile = np.flatnonzero(free & (y == high))
-                if (Y[:, pile] != Y[:, pile[:1]]).any():  # one spectrum again and again is a copy, not a ceiling
+                copies = not (Y[:, pile] != Y[:, pile[:1]]).any()
+                # one spectrum again and again is no ceiling, unless it is the highest in every band
+                if not copies or (Y[:, pile[0]] >= highest).all():
                     mask[pile] = True
     return mask
 
