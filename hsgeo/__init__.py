@@ -21,13 +21,16 @@ _VERBS = (
     "check_scene",
     "evaluate",
     "fit",
+    "library_facts",
     "list_plugins",
     "open_library",
     "open_product",
     "open_scene",
     "open_state",
+    "resample_library",
     "unmix",
     "write",
+    "write_library",
 )
 
 __all__ = [

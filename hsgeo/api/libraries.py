@@ -21,16 +21,21 @@ def library_facts(library: xr.Dataset) -> dict[str, Any]:
     Parameters
     ----------
     library : xarray.Dataset
-        From `open_library`.
+        A library: from `open_library`, or one of your own with ``spectra (spectrum, band)`` and ``wavelength (band)``.
 
     Returns
     -------
     dict
         As `hsgeo.spectra.library_facts.library_facts` says.
+
+    Raises
+    ------
+    ConfigError
+        It is no library.
     """
     from hsgeo.spectra.library_facts import library_facts as facts
 
-    return facts(library)
+    return facts(_whole(library))
 
 
 def draw_library(library: xr.Dataset, path: str | Path, *, title: str = "") -> None:
@@ -47,7 +52,7 @@ def draw_library(library: xr.Dataset, path: str | Path, *, title: str = "") -> N
     """
     from hsgeo.product.library_picture import library_picture
 
-    library_picture(library, path, title=title)
+    library_picture(_whole(library), path, title=title)
 
 
 def write_library(
@@ -77,9 +82,13 @@ def write_library(
         If it cannot be written; then nothing has changed.
     """
     from hsgeo.product.writing import check_target
+    from hsgeo.spectra.library_table import check_table
     from hsgeo.spectra.library_write import library_files
     from hsgeo.spectra.library_write import write_library as write
 
+    library = _whole(library)
+    if Path(path).suffix.lower() == ".csv":  # before its input is missed: the table belongs to that, too
+        check_table(Path(path))
     read = [file for given in inputs for file in _files(Path(given))]
     for target in library_files(path):
         check_target(target, overwrite=overwrite, resume=False, inputs=read)
@@ -94,7 +103,8 @@ def resample_library(library: xr.Dataset, to: str | Path) -> xr.Dataset:
     library : xarray.Dataset
         A library.
     to : str or path
-        A file, or the name of a sensor that a catalog has.
+        A file, or the name of a sensor that a catalog has. A CSV with a column ``wavelength`` and one ``fwhm`` (and
+        ``good``) lists bands.
 
     Returns
     -------
@@ -109,6 +119,7 @@ def resample_library(library: xr.Dataset, to: str | Path) -> xr.Dataset:
     """
     from hsgeo.spectra.library import resample_library as resample
 
+    library = _whole(library)
     wavelength, fwhm, good, name = _bands(to)
     out = resample(library, wavelength, fwhm)
     there = np.isfinite(out["spectra"].values)
@@ -125,9 +136,24 @@ def resample_library(library: xr.Dataset, to: str | Path) -> xr.Dataset:
     return out if flags.all() else out.assign_coords(good=("band", flags))
 
 
+def _whole(library: xr.Dataset) -> xr.Dataset:
+    """Give a library that a user put together what all have: names, widths."""
+    from hsgeo.spectra.library import as_library
+
+    if {"spectra", "name", "wavelength", "fwhm"} <= set(library.variables) and "name" in library.coords:
+        return library
+    kind = library["spectra"].dtype if "spectra" in library else np.dtype("float32")
+    made = as_library(library, dtype="float32" if kind == np.float32 else "float64")
+    return made.assign_attrs(library.attrs) if "spectra" in library else made
+
+
 def _files(path: Path) -> list[Path]:
     """Return the files that belong to a library that is read."""
-    beside = [Path(f"{path}.hdr"), *(path.with_suffix(end) for end in (".hdr", ".sli", ".csv"))]
+    from hsgeo.spectra.library_table import is_csv_library
+
+    table = path.with_suffix(".csv")
+    beside = [Path(f"{path}.hdr"), *(path.with_suffix(end) for end in (".hdr", ".sli"))]
+    beside += [] if is_csv_library(table) else [table]
     known = path.suffix.lower() in (".sli", ".hdr", "")
     return [path, *(file for file in beside if known and file.is_file())]
 
@@ -161,9 +187,14 @@ def _target(path: Path) -> xr.Dataset:
     """Open a scene, a library or a product for its bands."""
     from hsgeo.product.opening import open_product
     from hsgeo.scene import open_scene
-    from hsgeo.spectra.library import read_library
+    from hsgeo.spectra.library import in_nanometres, read_library
+    from hsgeo.spectra.library_csv import read_bands
 
     reasons = []
+    if path.suffix.lower() in (".csv", ".tsv"):
+        bands = read_bands(path)
+        if bands is not None:
+            return in_nanometres(bands, path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HsgeoWarning)  # its values do not matter, so neither does their scale
         for opening in (open_product, read_library, open_scene):

@@ -26,9 +26,9 @@ _SCALED = 10.0  # reflectance never gets here; below it, values may be what they
 _PERCENT = 130.0  # reflectance in percent stays below; in units of 1/10000 that is a library darker than any
 _COARSE = 2.0  # times the sensor's width: interpolated ECOSTRESS spectra are then off by 0.01 rad (90th percentile) ...
 _TOO_COARSE = 10.0  # ... and here by 0.1 rad, as far as materials are apart
+_NAMES = 10  # names that an error can list
 _FORMATS = (
-    "ENVI .sli with its .hdr, CSV, ECOSTRESS or USGS splib07 text (a file or a folder), Zarr or netCDF library, "
-    "or an hsgeo product"
+    ".sli or .hdr (ENVI), .csv, .txt (ECOSTRESS, USGS splib07) or a folder of them, .zarr, .nc, or an hsgeo product"
 )
 
 
@@ -74,7 +74,7 @@ def read_library(
         raise ConfigError(
             f"{path} cannot be read as a spectral library ({type(error).__name__}: {str(error)[:200]})", _FORMATS
         ) from error
-    library = _scaled(_in_nanometres(library, path), divisor, path)
+    library = _scaled(in_nanometres(library, path), divisor, path)
     library = library.assign(spectra=library["spectra"].astype(dtype))
     return library if level is None else by_class(library, level=level)
 
@@ -92,8 +92,14 @@ def _read(path: Path, scale: float | None) -> tuple[xr.Dataset, float | None]:
         from hsgeo.spectra.library_csv import read_csv
 
         return read_csv(path), scale
-    from hsgeo.spectra.library_envi import read_sli
+    from hsgeo.spectra.library_envi import is_envi, read_sli
 
+    if not is_envi(path):
+        raise ConfigError(
+            f"{path.name} is no spectral library that can be read",
+            _FORMATS,
+            "Write others as .csv: a row per spectrum, wavelengths as column names",
+        )
     library, stated = read_sli(path)
     return library, scale or stated
 
@@ -256,7 +262,7 @@ def choose(
     }
     for name, found in taken.items():
         if not found:
-            some = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            some = ", ".join(names[:_NAMES]) + (f", ... ({len(names)} in all)" if len(names) > _NAMES else "")
             raise ConfigError(f"the library has no spectrum called {name!r}", some)
     order = list(dict.fromkeys(i for pattern in select for i in taken[pattern])) or list(range(len(names)))
     dropped = {i for pattern in drop for i in taken[pattern]}
@@ -344,7 +350,8 @@ def _own(path: Path) -> xr.Dataset:
         return as_library(opened[small].load() if small else opened, dtype="float64")
 
 
-def _in_nanometres(library: xr.Dataset, path: Path) -> xr.Dataset:
+def in_nanometres(library: xr.Dataset, path: Path) -> xr.Dataset:
+    """Turn the micrometres of a file into nanometres, told by their size."""
     wavelength, fwhm = library["wavelength"].values, library["fwhm"].values
     if not len(wavelength) or not (np.isfinite(wavelength) & (wavelength > 0)).all():
         raise ConfigError(f"{path} has wavelengths that are not positive numbers", "band centres in nm or um")
@@ -361,14 +368,18 @@ def _scaled(library: xr.Dataset, scale: float | None, path: Path) -> xr.Dataset:
     if not np.isfinite(values).any():
         raise ConfigError(f"{path} has no finite value", "spectra")
     if scale is None:
-        highest = float(values[np.isfinite(values)].max())
+        used, note = values, ""
+        good = library["good"].values if "good" in library.coords else np.ones(values.shape[1], bool)
+        if not good.all() and np.isfinite(values[:, good]).any():  # bad bands can hold anything
+            used, note = values[:, good], " (bad bands left out)"
+        highest = float(used[np.isfinite(used)].max())
         scale = 1.0
         if highest > _SCALED:
             scale, said = (100.0, "in percent") if highest <= _PERCENT else (10_000.0, "times 10000")
             warnings.warn(
                 HsgeoWarning(
-                    f"{path.name} does not say its scale and holds values up to {highest:g}: taken as reflectance "
-                    f"{said}. Give scale= if that is wrong."
+                    f"{path.name} does not say its scale and holds values up to {highest:g}{note}: taken as "
+                    f"reflectance {said}. Give scale= if that is wrong."
                 ),
                 stacklevel=3,
             )

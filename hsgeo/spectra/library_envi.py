@@ -12,12 +12,32 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, HsgeoWarning
 from hsgeo.spectra.library import build
+from hsgeo.spectra.library_table import is_csv_library, number
 
-__all__ = ["listed_name", "read_sli"]
+__all__ = ["is_envi", "listed_name", "read_sli"]
 
 _TYPES = {"1": "u1", "2": "i2", "3": "i4", "4": "f4", "5": "f8", "12": "u2", "13": "u4", "14": "i8", "15": "u8"}
+_SUFFIXES = (".sli", ".hdr", ".lib", ".slb", ".esl", ".dat", ".img", ".bin")  # of data files, and the header
 _UNLISTED = str.maketrans({",": ";", "{": "(", "}": ")", "=": "-"})
 _CLASS_COLUMNS = ("class", "category", "type", "level_1")  # in this order; other columns are kept by their own names
+
+
+def is_envi(path: Path) -> bool:
+    """Tell by its name whether a file can be an ENVI library: not everything beside a ``.hdr`` belongs to it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file.
+
+    Returns
+    -------
+    bool
+        Whether its suffix is usual, or a header has its full name.
+    """
+    if Path(f"{path}.hdr").is_file() or path.suffix.lower() in _SUFFIXES:
+        return True
+    return not path.suffix and path.with_suffix(".hdr").is_file()
 
 
 def read_sli(path: Path) -> tuple[xr.Dataset, float | None]:
@@ -159,7 +179,7 @@ def _scale(header: dict[str, str]) -> float | None:
 def _companion(data: Path, names: list[str]) -> dict[str, np.ndarray]:
     """Read the table beside the data: class columns, and names as they are, for the header cannot hold a comma."""
     path = data.with_suffix(".csv")
-    if not path.is_file():
+    if not path.is_file() or is_csv_library(path):
         return {}
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
@@ -174,7 +194,7 @@ def _companion(data: Path, names: list[str]) -> dict[str, np.ndarray]:
     table = {
         key: np.array([row[i].strip() for row in found])
         for i, key in enumerate(columns)
-        if i and key and key not in ("name", "wavelength", "fwhm", "good", "spectrum", "band")
+        if i and key and number(key) is None and key not in ("name", "wavelength", "fwhm", "good", "spectrum", "band")
     }
     if all(listed_name(row[0]) == name for row, name in zip(found, names, strict=True)):
         table["name"] = np.array([row[0].strip() for row in found])

@@ -15,6 +15,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, HsgeoWarning
 from hsgeo.spectra.library_grid import one_grid
+from hsgeo.spectra.library_table import check_table
 
 __all__ = ["library_files", "write_library"]
 
@@ -74,9 +75,11 @@ def write_library(library: xr.Dataset, path: str | Path, *, overwrite: bool = Fa
     Raises
     ------
     ConfigError
-        The suffix is unknown, something is there, or it cannot be written; then nothing has changed.
+        The suffix is unknown, something is there, a table of classes or another library would be lost
+        (`hsgeo.spectra.library_table.check_table`), or it cannot be written; then nothing has changed.
     """
     targets = library_files(path)
+    check_table(targets[0])
     there = [target for target in targets if target.exists()]
     if there and not overwrite:
         raise ConfigError(f"{there[0]} exists", "a new path", "Use --overwrite to replace it")

@@ -10,7 +10,7 @@ import hsgeo
 from hsgeo.cli import main
 from hsgeo.product.convention import check_product
 from hsgeo.scene.catalog import sensor
-from hsgeo.spectra.library import read_library
+from hsgeo.spectra.library import read_library, resample_library
 from tests.scenes import endmembers, make_scene, save
 
 FINE = np.arange(400.0, 2521.0, 5.0)
@@ -76,6 +76,20 @@ def test_convert_and_resample(folder, tmp_path, capsys):
             own = found["spectra"].values[found["name"].values.tolist().index("oak")]
             np.testing.assert_allclose(own[to.wavelength > 800], expected[to.wavelength > 800], atol=1e-3)
     capsys.readouterr()
+
+
+def test_resample_to_a_table_of_bands(folder, tmp_path, data_dir):
+    (tmp_path / "t.csv").write_text("band,centre (um),FWHM,good,detector\n1,0.65,0.01,1,v\n2,0.85,0,0,v\n")
+    run("library", "resample", folder / "lib.csv", "--to", tmp_path / "t.csv", "--out", tmp_path / "t.zarr")
+    found = read_library(tmp_path / "t.zarr")
+    np.testing.assert_allclose(found["wavelength"].values, [650, 850])
+    np.testing.assert_allclose(found["fwhm"].values, [10, np.nan])
+    assert found["good"].values.tolist() == [True, False]
+    direct = resample_library(read_library(folder / "lib.csv"), np.array([650.0, 850]), np.array([10, np.nan]))
+    np.testing.assert_allclose(found["spectra"].values, direct["spectra"].values, rtol=1e-5)
+    run("library", "resample", folder / "lib.csv", "--to", data_dir / "sensors" / "enmap_bands.csv", "--out",
+        tmp_path / "e.zarr")  # fmt: skip
+    assert read_library(tmp_path / "e.zarr")["wavelength"].values[0] == pytest.approx(418.24)
 
 
 def test_bands_that_a_library_does_not_cover(folder, tmp_path, capsys):

@@ -153,6 +153,40 @@ def test_seven_class_levels_of_roberts(data_dir):
     assert np.isnan(on_emit["spectra"].values).all(axis=0).tolist() == [False, False, True, False]
 
 
+def test_a_library_in_csv_beside_an_sli_is_not_its_table(tmp_path):
+    path = sli(tmp_path, [[0.1, 0.2], [0.3, 0.4]], wavelength="{500, 600}", spectra_names="{a, b}")
+    table = tmp_path / "a.csv"
+    for text in ("name,class,500,600\na,x,1,2\nb,y,3,4\n", "wavelength,q\n500,1\n600,2\n"):
+        table.write_text(text)
+        assert set(read_library(path).coords) == {"name", "wavelength", "fwhm"}
+    table.write_text("name,class,center,2019\na,x,JPL,1\nb,y,DLR,3\n")  # a number as a title: no column of classes
+    assert set(read_library(path).coords) == {"name", "class", "center", "wavelength", "fwhm"}
+    with pytest.raises(ConfigError, match=r"a\.csv is the table of names and classes of a\.sli.*Give a\.sli"):
+        read_library(table)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.npz", "notes.txt.bak", "plain"])
+def test_other_files_are_refused_with_what_is_read(tmp_path, name):
+    sli(tmp_path, [[0.1, 0.2]], wavelength="{500, 600}")
+    (tmp_path / name).write_text("{}" * 100)  # long enough to be taken for the data of a.hdr
+    with pytest.raises(
+        ConfigError, match=rf"{name} is no spectral library.*\.sli or \.hdr.*\.csv, \.txt .*\.zarr, \.nc"
+    ):
+        read_library(tmp_path / name)
+
+
+def test_the_scale_is_told_by_good_bands(tmp_path):
+    path = sli(tmp_path, [[20, 95, 60000]], wavelength="{500, 600, 700}", bbl="{1, 1, 0}")
+    with pytest.warns(HsgeoWarning, match=r"up to 95 \(bad bands left out\): taken as reflectance in percent"):
+        np.testing.assert_allclose(read_library(path)["spectra"].values[0, :2], [0.2, 0.95], rtol=1e-6)
+
+
+def test_an_error_lists_a_few_names():
+    many = build(np.ones((300, 1)), np.array([500.0]), None, {"name": np.arange(300).astype(str)})
+    with pytest.raises(ConfigError, match=r"8, 9, \.\.\. \(300 in all\)"):
+        choose(many, select=["oak"])
+
+
 def sli(tmp_path, values, **header):
     np.asarray(values, np.float32).tofile(tmp_path / "a.sli")
     facts = {"samples": np.shape(values)[1], "lines": len(values), "data type": 4, "file type": "ENVI Spectral Library"}

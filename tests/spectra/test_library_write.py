@@ -6,7 +6,9 @@ import warnings
 import numpy as np
 import pytest
 import spectral.io.envi as spy
+import xarray as xr
 
+import hsgeo
 from hsgeo.errors import ConfigError, HsgeoWarning
 from hsgeo.spectra.library import build, read_library
 from hsgeo.spectra.library_write import write_library
@@ -88,6 +90,32 @@ def test_nothing_is_half_written(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="No space"):
         write_library(given.assign(spectra=given["spectra"] * 2), tmp_path / "a.sli", overwrite=True)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_table_and_a_library_of_one_name_do_not_replace_each_other(tmp_path):
+    given = library("float32").drop_vars("fwhm").assign_coords(fwhm=("band", np.full(5, np.nan)))
+    write_library(given, tmp_path / "a.sli")  # with its table a.csv
+    write_library(given, tmp_path / "b.csv")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for write in (write_library, hsgeo.write_library):
+        with pytest.raises(ConfigError, match=r"a\.csv is the table of names and classes of a\.sli"):
+            write(given, tmp_path / "a.csv", overwrite=True)
+        with pytest.raises(ConfigError, match=r"b\.csv is a library of its own"):
+            write(given, tmp_path / "b.sli", overwrite=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("suffix", [".sli", ".zarr", ".nc", ".csv"])
+def test_the_verbs_take_a_library_without_names_and_widths(tmp_path, suffix):
+    w = np.arange(400.0, 900.0, 5.0)
+    own = xr.Dataset({"spectra": (("spectrum", "band"), np.full((2, 100), 0.25))}, {"wavelength": ("band", w)})
+    assert hsgeo.library_facts(own)["fwhm"] is None
+    hsgeo.write_library(own, tmp_path / f"a{suffix}")
+    back = read_library(tmp_path / f"a{suffix}")
+    assert back["name"].values.tolist() == ["1", "2"]
+    np.testing.assert_array_equal(back["spectra"].values, own["spectra"].values)
+    (tmp_path / "bands.csv").write_text("wavelength,fwhm\n500,10\n600,12\n")
+    assert hsgeo.resample_library(own, tmp_path / "bands.csv")["name"].values.tolist() == ["1", "2"]
 
 
 @pytest.mark.parametrize("suffix", [".sli", ".zarr", ".nc", ".csv"])

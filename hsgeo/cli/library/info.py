@@ -63,6 +63,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     fwhm, spacing, values = facts["fwhm"], facts["spacing"], facts["values"]
     odd = [f"{100 * facts['outside']:.2g} % outside 0 to 1"] if facts["outside"] else []
     odd += [f"{100 * facts['missing']:.2g} % missing"] if facts["missing"] else []
+    span = f"{values[0]:.4g} to {values[1]:.4g}" if values else "none"
+    span += " (bad bands left out)" if values and facts["bad"] else ""
     rows = [
         ("spectra", str(facts["spectra"])),
         ("classes", _counts(facts["classes"]) or "-"),
@@ -72,7 +74,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("gaps", _ranges(facts["gaps"]) or "-"),
         ("bad bands", _ranges(facts["bad"]) or "-"),
         ("scale", f"1/{facts['scale']:g}" if facts["scale"] != 1 else "1"),
-        ("values", f"{values[0]:.4g} to {values[1]:.4g}" + "".join(f", {text}" for text in odd) if values else "none"),
+        ("values", ", ".join([span, *odd]) if values else span),
         ("same name", _counts(facts["same_name"]) or "-"),
         ("same spectrum", _some([" = ".join(pair) for pair in facts["same_spectrum"]]) or "-"),
     ]

@@ -13,7 +13,7 @@ __all__ = ["resample"]
 
 @click.command("resample")
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.option("--to", required=True, metavar="SENSOR|FILE", help="Sensor by name, or a scene, library or product.")
+@click.option("--to", required=True, metavar="SENSOR|FILE", help="Sensor, scene, library, product or CSV of bands.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The library: .sli, .csv, .zarr or .nc.")
 @choice
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
