@@ -77,7 +77,11 @@ def test_denoise_keeps_the_components_asked_for(made):
     E = truth.endmembers.isel(band=slice(None, None, 5))
     library = E.rename(endmember="spectrum").to_dataset(name="spectra")
     library = library.assign_coords(name=("spectrum", list(map(str, E["endmember"].values)))).drop_vars("spectrum")
-    product = unmix(scene, [{"use": "denoise", "with": {"components": 2}}, {"use": "ucls"}], endmembers=library)
+    product = unmix(
+        scene,
+        [{"use": "denoise", "with": {"components": 2, "noise": "differences"}}, {"use": "ucls"}],
+        endmembers=library,
+    )
     image = good_image(scene)
     projected = mnf(image, noise=noise_covariance(image, keep=0.5)).denoise(image.reshape(-1, image.shape[2]), count=2)
     good = scene["good"].values.astype(bool)
