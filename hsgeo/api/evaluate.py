@@ -47,15 +47,15 @@ def evaluate(
     rename : mapping of str to str, optional
         New names of the product's endmembers by old ones, before matching.
     truth_scale : float, optional
-        What the fractions of a raster are multiplied by, such as 0.01; None: found out for whole numbers.
+        What the fractions are multiplied by, such as 0.01; None: found out for whole numbers of a raster.
     class_field : str, optional
         Field of polygons or points with the class; None: the one that shares names with the product.
     columns : sequence of str
         Fields of polygons or points with fractions.
     min_cover : float, optional
-        Least sum of the classes for a pixel to count, 0 to 1; None: 0.95 for polygons, else no limit.
+        Least sum of the classes for a pixel to count, 0 to 1; None: 0.95 for polygons and rasters, else no limit.
     picture : path, optional
-        PNG of truth, estimate and difference to write.
+        Picture of truth, estimate and difference to write: .png, .pdf or .svg.
 
     Returns
     -------
@@ -70,10 +70,13 @@ def evaluate(
         The product cannot be opened, or the picture not saved.
     """
     from hsgeo.evaluation.conventions import check_convention
-    from hsgeo.evaluation.picture import score_picture
+    from hsgeo.evaluation.picture import check_picture, score_picture
     from hsgeo.evaluation.score import score
+    from hsgeo.evaluation.sound import check_fractions, check_scale, covered, scaled
     from hsgeo.evaluation.truth import open_truth
 
+    if picture is not None:
+        check_picture(picture)
     opened = open_product(product) if isinstance(product, (str, Path)) else product
     if "abundance" not in opened or opened["abundance"].dims != ("endmember", "y", "x"):
         raise ConfigError("there is no abundance (endmember, y, x) to score", "a product of hsgeo")
@@ -85,9 +88,11 @@ def evaluate(
         if "endmember" not in known.coords:
             known = known.assign_coords(endmember=[f"class-{k + 1}" for k in range(known.sizes["endmember"])])
         known.attrs["convention"] = check_convention(convention or known.attrs.get("convention"))
-        if min_cover is not None:
-            known["abundance"] = known["abundance"].where(known["abundance"].sum("endmember") >= min_cover)
         notes: list[str] = []
+        known = scaled(known, check_scale(truth_scale))
+        check_fractions(known, "the truth")
+        if min_cover is not None:
+            known, notes = covered(known, min_cover)
     else:
         known, notes = open_truth(
             truth,

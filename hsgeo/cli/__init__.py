@@ -100,7 +100,9 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. An output that was begun is marked incomplete; --resume goes on with it.", err=True)
+        unmixing = "unmix" in (sys.argv[1:] if args is None else args)
+        more = " An output that was begun is marked incomplete; --resume goes on with it." if unmixing else ""
+        click.echo(f"Stopped.{more}", err=True)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output went away, as `hsgeo list | head` does
         sys.stderr.close()

@@ -31,15 +31,15 @@ __all__ = ["evaluate"]
     help="By which rule the truth was made; default: what it says.",
 )
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="Give an endmember of the product another name.")
-@click.option("--truth-scale", type=float, help="Factor from the numbers of a raster to fractions, such as 0.01.")
+@click.option("--truth-scale", type=float, help="Factor from the truth's numbers to fractions, such as 0.01.")
 @click.option("--class-field", metavar="NAME", help="Field of polygons or points that names the class.")
 @click.option("--columns", metavar="A,B,...", help="Fields of polygons or points with fractions.")
 @click.option(
     "--min-cover",
     type=click.FloatRange(0, 1),
-    help="Least sum of the classes for a pixel to count; default: 0.95 for polygons.",
+    help="Least sum of the classes for a pixel to count; default: 0.95 for polygons and rasters of classes.",
 )
-@click.option("--plot", type=click.Path(path_type=Path), help="PNG of truth, estimate and difference to write.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Picture to write (.png, .pdf, .svg).")
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="Load a one-file plugin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-v", "verbose", is_flag=True, help="Show where an error happened.")
@@ -102,6 +102,11 @@ _LINES = (
 )
 
 
+def _text(value: float, form: str) -> str:
+    """Return a number as text; a dash for what is not defined, such as the SSIM of one pixel."""
+    return format(value, form) if value == value else "-"
+
+
 def _show(found: Any, product: Path, plot: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -120,8 +125,8 @@ def _show(found: Any, product: Path, plot: Path | None) -> None:
         table.add_column(head, justify="left" if k < 2 else "right", overflow="fold" if k < 2 else "ellipsis")
     for row in found.classes:
         cells = [escape(row["truth"]), escape(row["estimate"] or "-"), f"{row['mean_truth']:.3f}"]
-        cells += [f"{row[key]:.4f}" for key in ("rmse", "mae")] + [f"{row['bias']:+.4f}", f"{row['r2']:.3f}"]
-        cells += [f"{row['psnr_db']:.1f}", f"{row['ssim']:.3f}"]
+        cells += [f"{row[key]:.4f}" for key in ("rmse", "mae")] + [f"{row['bias']:+.4f}", _text(row["r2"], ".3f")]
+        cells += [_text(row["psnr_db"], ".1f"), _text(row["ssim"], ".3f")]
         if spectra:
             cells += [f"{row['sad_rad']:.4f}", f"{row['sad_deg']:.2f}"] if "sad_rad" in row else ["-", "-"]
         if stated:
@@ -134,16 +139,17 @@ def _show(found: Any, product: Path, plot: Path | None) -> None:
     overall.add_column(justify="right")
     for key, label, form in _LINES:
         if key in found.overall:
-            value = format(found.overall[key], form)
+            value = _text(found.overall[key], form)
             overall.add_row(f"[bold]{label}[/bold]" if key == "armse" else label, value)
     for label, value in found.variants.items():
         overall.add_row(f"  aRMSE, {label}", f"{value:.4f}")
     console.print(overall)
     pixels, says = found.pixels, found.convention
+    of_truth = says["truth"] or (f"{says['truth_scale']} scale" if says["truth_scale"] else "convention not stated")
     console.print(
         f"\n{pixels['scored']:,} pixels scored; {pixels['without_truth']:,} have no truth, "
         f"{pixels['without_estimate']:,} no estimate. Matched by {found.matching['by']}. "
-        f"Truth: {says['truth'] or 'convention not stated'}; product: {says['product_scale']} scale.",
+        f"Truth: {of_truth}; product: {says['product_scale']} scale.",
         highlight=False,
     )
     for note in found.notes:

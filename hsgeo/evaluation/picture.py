@@ -14,13 +14,38 @@ from hsgeo.product.panels import draw_map
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["score_picture"]
+__all__ = ["check_picture", "score_picture"]
 
 _ACROSS = 6  # classes beside each other: more are too small to see
 _SIDE = 500  # pixels a map is thinned to
 _WIDTH, _DPI = 12.0, 150
 _SMALLEST = 0.01  # of abundance: a colour scale below it would show rounding
 _FRAME = 2  # pixels kept around the pixels with a truth
+_SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+
+
+def check_picture(path: str | Path) -> None:
+    """Check before the work where a picture is to go.
+
+    Parameters
+    ----------
+    path : path
+        Where to save.
+
+    Raises
+    ------
+    ProductError
+        No picture has this suffix, or the folder is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ProductError(
+            f"{path} has no suffix of a picture", ", ".join(_SUFFIXES), f"Write {path.with_suffix('.png').name} instead"
+        )
+    if not path.parent.is_dir():
+        raise ProductError(
+            f"the picture cannot be saved as {path}: its folder does not exist", "an existing folder", "Make it first"
+        )
 
 
 def score_picture(evaluation: Evaluation, path: str | Path | None = None) -> Figure:
@@ -43,6 +68,8 @@ def score_picture(evaluation: Evaluation, path: str | Path | None = None) -> Fig
     ProductError
         The picture cannot be saved.
     """
+    if path is not None:
+        check_picture(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -96,7 +123,7 @@ def score_picture(evaluation: Evaluation, path: str | Path | None = None) -> Fig
             figure.savefig(path, dpi=_DPI)
         except (OSError, ValueError) as error:
             raise ProductError(
-                f"the picture cannot be saved as {path}: {error}", "a writable .png, .pdf or .svg path"
+                f"the picture cannot be saved as {path}", "a writable .png, .pdf or .svg path", "See the rights there"
             ) from error
     return figure
 

@@ -18,6 +18,7 @@ from hsgeo.spectra import metrics
 __all__ = ["MATCHES", "Evaluation", "score"]
 
 _SUM_LOW = 0.95  # classes that sum to less leave much of a pixel unsaid
+_ABSENT = 1e-6  # an abundance that solvers leave by rounding: no map holds anything
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Evaluation:
     ----------
     overall : dict of str to float
         ``armse`` (primary), ``mrmse``, ``pixel_rmse``, ``mae``, ``sre_db``, ``psnr_db`` and ``ssim`` (means over the
-        maps, data range 1), ``msad_rad``, ``msad_deg``, ``mrsa``, ``ermse`` (physical scale only), ``re_rmse`` (of the
-        product's own residual map); ``ause`` where the product states uncertainties.
+        maps, data range 1; these two and ``mrmse`` without classes that are absent from truth and estimate),
+        ``msad_rad``, ``msad_deg``, ``mrsa``, ``ermse`` (physical scale only), ``re_rmse`` (of the
+        product's own residual map); ``ause`` where the product states uncertainties and errs.
     classes : list of dict
         By truth class: ``truth``, ``estimate`` (None: none left), ``mean_truth``, ``rmse``, ``mae``, ``bias``, ``r2``,
         ``psnr_db``, ``ssim``, ``sad_rad``, ``sad_deg``, and ``coverage`` by level and ``crps``.
@@ -127,21 +129,24 @@ def score(product: xr.Dataset, truth: xr.Dataset, *, match: str = "auto", notes:
     overall = {
         name: function(flat["found"], flat["true"])
         for name, function in (
-            ("armse", metrics.armse), ("mrmse", metrics.mrmse), ("pixel_rmse", metrics.pixel_rmse),
-            ("mae", metrics.mae), ("sre_db", metrics.sre),
+            ("armse", metrics.armse), ("pixel_rmse", metrics.pixel_rmse), ("mae", metrics.mae),
+            ("sre_db", metrics.sre),
         )
     }  # fmt: skip
     classes = _by_class(A_found, A_true, both, shape, who, truth)
+    present, absent = _present(flat, classes)
+    notes += absent
+    overall["mrmse"] = float(np.mean([row["rmse"] for row in present]))
     for key in ("psnr_db", "ssim"):
-        overall[key] = float(np.mean([row[key] for row in classes]))
+        overall[key] = float(np.mean([row[key] for row in present]))
     scale = str(product.attrs.get("scale", "physical"))
-    convention = truth.attrs.get("convention")
-    overall |= _spectral(product, truth, who, classes, scale)
+    wanted = _scale_of(truth)
+    overall |= _spectral(product, truth, who, classes, physical=scale == wanted == "physical")
     if "rmse" in product and product["rmse"].shape == shape:
         overall["re_rmse"] = float(np.sqrt(np.mean(np.square(product["rmse"].values.ravel()[both].astype(float)))))
     if std is not None:
         overall |= _uncertain(flat, _chosen(std, who)[both], classes)
-    stated, more = _convention(scale, convention, truth)
+    stated, more = _convention(scale, wanted, truth)
     free = product.attrs.get("sum") == "free"
     estimate = A_found.T.reshape(true.shape).astype(np.float32)
     return Evaluation(
@@ -153,7 +158,7 @@ def score(product: xr.Dataset, truth: xr.Dataset, *, match: str = "auto", notes:
             "without_truth": int((~known).sum()),
             "without_estimate": int((known & ~solved).sum()),
         },
-        variants=_variants(product, A[both], who, flat["true"], scale=scale, free=free),
+        variants=_variants(product, A[both], who, flat["true"], peak=scale == "physical" != wanted, free=free),
         matching={
             "by": who.by,
             "order": {row["truth"]: row["estimate"] for row in classes},
@@ -202,7 +207,7 @@ def _by_class(
 
 
 def _spectral(
-    product: xr.Dataset, truth: xr.Dataset, who: Who, classes: list[dict[str, Any]], scale: str
+    product: xr.Dataset, truth: xr.Dataset, who: Who, classes: list[dict[str, Any]], *, physical: bool
 ) -> dict[str, float]:
     E_true = true_spectra(product, truth)
     if E_true is None:
@@ -218,7 +223,7 @@ def _spectral(
         "msad_deg": float(np.rad2deg(angle.mean())),
         "mrsa": float(metrics.mrsa(E, E_true).mean()),
     }
-    if scale == "physical" and scale_of_convention(truth.attrs.get("convention")) == "physical":
+    if physical:
         found["ermse"] = metrics.ermse(E, E_true)
     return found
 
@@ -232,11 +237,29 @@ def _uncertain(flat: dict[str, np.ndarray], std: np.ndarray, classes: list[dict[
     error = np.sqrt(np.mean(np.square(flat["found"] - flat["true"]), axis=1))
     stated = np.sqrt(np.mean(np.square(std), axis=1))
     overall = {f"coverage_{level:g}": float(covered[k].mean()) for k, level in enumerate(metrics.LEVELS)}
-    return {**overall, "crps": float(points.mean()), "ause": metrics.ause(error, stated)}
+    overall["crps"] = float(points.mean())
+    area = metrics.ause(error, stated)
+    return overall | ({"ause": area} if math.isfinite(area) else {})  # without an error there is nothing to rank
 
 
-def _convention(scale: str, convention: str | None, truth: xr.Dataset) -> tuple[dict[str, Any], list[str]]:
-    wanted = scale_of_convention(convention)
+def _present(flat: dict[str, np.ndarray], classes: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the classes that truth or estimate hold somewhere; two empty maps agree without saying anything."""
+    held = np.maximum(np.abs(flat["found"]), np.abs(flat["true"])).max(axis=0) > _ABSENT
+    present = [row for row, some in zip(classes, held, strict=True) if some]
+    if not present or len(present) == len(classes):
+        return classes, []
+    names = ", ".join(row["truth"] for row, some in zip(classes, held, strict=True) if not some)
+    return present, [f"absent from truth and estimate, so in no mean over classes (mRMSE, PSNR, SSIM): {names}"]
+
+
+def _scale_of(truth: xr.Dataset) -> str | None:
+    """Return the scale of a truth: of its convention, else, where it is a product, its own."""
+    own = truth.attrs.get("scale")
+    return scale_of_convention(truth.attrs.get("convention")) or (own if own in ("physical", "peak") else None)
+
+
+def _convention(scale: str, wanted: str | None, truth: xr.Dataset) -> tuple[dict[str, Any], list[str]]:
+    convention = truth.attrs.get("convention")
     notes = []
     if wanted is None:
         notes.append(
@@ -248,15 +271,15 @@ def _convention(scale: str, convention: str | None, truth: xr.Dataset) -> tuple[
             notes.append("its endmembers have highest band 1: it may be zhu_peak_nnls")
     elif wanted != scale:
         notes.append(
-            f"the product's endmembers are {scale}, the truth is {wanted} ({convention}): the aRMSE mixes error and "
-            f"convention; unmix with -o STAGE.scale={wanted} for a fair score"
+            f"the product's endmembers are {scale}, the truth is {wanted} ({convention or 'a product'}): "
+            f"the aRMSE mixes error and convention; unmix with -o STAGE.scale={wanted} for a fair score"
         )
     stated = {"truth": convention, "truth_scale": wanted, "product_scale": scale, "comparable": wanted in (None, scale)}
     return stated, notes
 
 
 def _variants(
-    product: xr.Dataset, A: np.ndarray, who: Who, A_true: np.ndarray, *, scale: str, free: bool
+    product: xr.Dataset, A: np.ndarray, who: Who, A_true: np.ndarray, *, peak: bool, free: bool
 ) -> dict[str, float]:
     """Return the aRMSE of the same product in other conventions, where they can be had from it."""
     found = {}
@@ -267,7 +290,7 @@ def _variants(
     if free:
         total = A.sum(axis=1, keepdims=True)
         found["divided by their sum"] = measured(A / np.where(total > 0, total, np.nan))
-    if scale == "physical" and has_spectra(product):
+    if peak and has_spectra(product):  # physical both: carrying one alone would compare two conventions
         found["carried to the peak convention"] = measured(as_peak(A, product["endmembers"].values.T))
     return found
 

@@ -12,14 +12,12 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, ProductError
 from hsgeo.evaluation.conventions import check_convention
+from hsgeo.evaluation.raster import read_raster
+from hsgeo.evaluation.sound import COVER, check_fractions, check_scale, covered, scaled
 from hsgeo.evaluation.vector.features import VECTOR_SUFFIXES, read_features
 from hsgeo.evaluation.vector.fractions import class_values, fractions
 
 __all__ = ["open_truth"]
-
-_SCALES = (1.0, 100.0, 255.0, 1000.0, 10000.0)  # by which whole-number rasters store fractions
-_COVER = 0.95  # of a pixel's area inside polygons: the rest changes a fraction by 5 % at most
-_NEAR = 0.02  # relative: the largest sum of classes is this close to the factor
 
 
 def open_truth(
@@ -45,11 +43,12 @@ def open_truth(
     convention : str, optional
         Of `CONVENTIONS`; None: what the file says. Where an npz holds two truths, it chooses.
     scale : float, optional
-        What fractions of a raster are multiplied by, such as 0.01 for percent; None: found out for whole numbers.
+        What fractions are multiplied by, such as 0.01 for percent; None: found out for whole numbers of a raster.
     class_field, columns
         Of polygons and points (`class_values`).
     min_cover : float, optional
-        Least sum of the classes, 0 to 1, for a pixel to count; None: 0.95 of its area for polygons, else no limit.
+        Least sum of the classes, 0 to 1, for a pixel to count; None: 0.95 for polygons, and for rasters of two or
+        more classes that sum to that somewhere; else no limit.
 
     Returns
     -------
@@ -61,28 +60,35 @@ def open_truth(
     Raises
     ------
     ConfigError
-        The file is no truth, or the convention is not known.
+        The file is no truth, its numbers are no fractions, or the convention is not known.
     """
     path = Path(path)
     check_convention(convention)
+    check_scale(scale)
     if not path.exists():
         raise ConfigError(f"{path} does not exist", "a truth: raster, .npz, .geojson, .shp, .gpkg or a product")
     suffix = path.suffix.lower()
     notes: list[str] = []
+    least = min_cover
     if suffix == ".npz":
         truth, notes = _from_npz(path, convention)
     elif suffix in VECTOR_SUFFIXES:
         features = read_features(path)
         names = [str(name) for name in like["endmember"].values]
         labels = class_values(features, names, class_field=class_field, columns=columns)
-        truth, notes = fractions(features, labels, like, min_cover=_COVER if min_cover is None else min_cover)
+        truth, notes = fractions(features, labels, like, min_cover=COVER if min_cover is None else min_cover)
+        least = None  # done, by area
         truth.attrs["convention"] = "independent"  # what somebody mapped is not the output of an unmixing
     elif path.is_dir() or suffix in (".nc", ".nc4"):
         truth = _from_store(path)
     else:
-        truth, notes = _from_raster(path, scale)
-    if min_cover is not None and suffix not in VECTOR_SUFFIXES:
-        truth["abundance"] = truth["abundance"].where(truth["abundance"].sum("endmember") >= min_cover)
+        truth, notes, found = read_raster(path, scale)
+        scale, least = None, found if least is None else least
+    truth = scaled(truth, scale)
+    check_fractions(truth, str(path))
+    if least is not None:
+        truth, lost = covered(truth, least)
+        notes += lost
     stated = convention or truth.attrs.get("convention")
     truth.attrs["convention"] = check_convention(str(stated)) if stated else None
     return truth, notes
@@ -127,6 +133,13 @@ def _from_npz(path: Path, convention: str | None) -> tuple[xr.Dataset, list[str]
 def _from_store(path: Path) -> xr.Dataset:
     from hsgeo.product.opening import open_product
 
+    if path.is_dir() and not any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json", ".zattrs")):
+        raise ConfigError(
+            f"{path} is a folder, and no Zarr store",
+            "a raster, .npz, .geojson, .shp, .gpkg or a product",
+            "Give the file itself",
+        )
+
     try:
         truth = open_product(path)
     except ProductError as refused:
@@ -135,7 +148,9 @@ def _from_store(path: Path) -> xr.Dataset:
         try:
             truth = xr.open_dataset(path, engine="zarr" if path.is_dir() else "h5netcdf", chunks=None)
         except Exception as error:  # zarr, h5py and xarray raise what they like
-            raise ConfigError(f"{path} cannot be opened: {error}", "a product, Zarr or netCDF") from error
+            raise ConfigError(
+                f"{path} cannot be opened", "a product, Zarr or netCDF", "See whether it is whole"
+            ) from error
     if "abundance" not in truth or set(truth["abundance"].dims) != {"endmember", "y", "x"}:
         raise ConfigError(
             f"{path} holds {', '.join(map(str, truth.data_vars)) or 'nothing'}",
@@ -146,65 +161,3 @@ def _from_store(path: Path) -> xr.Dataset:
         truth = truth.assign_coords(endmember=[f"class-{k + 1}" for k in range(truth.sizes["endmember"])])
     truth["abundance"] = truth["abundance"].transpose("endmember", "y", "x")
     return truth.set_coords("spatial_ref") if "spatial_ref" in truth.data_vars else truth
-
-
-def _from_raster(path: Path, scale: float | None) -> tuple[xr.Dataset, list[str]]:
-    import warnings
-
-    import rioxarray
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
-    from hsgeo.product.opening_cog import open_cog
-
-    product = open_cog(path, None) if path.suffix.lower() in (".tif", ".tiff") else None
-    if product is not None:
-        return product.set_coords("spatial_ref") if "spatial_ref" in product.data_vars else product, []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            raster = rioxarray.open_rasterio(path, mask_and_scale=False)
-        except (RasterioError, OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path} cannot be read as a raster: {error}",
-                "a GeoTIFF with one band per class, .npz, .geojson, .shp, .gpkg, or a product",
-            ) from error
-        assert isinstance(raster, xr.DataArray)
-        values = raster.values
-        named = raster.attrs.get("long_name")
-        crs, transform = raster.rio.crs, raster.rio.transform()
-        nodata = raster.rio.nodata
-    whole = values.dtype.kind in "iu"
-    A = values.astype(np.float32)
-    if nodata is not None:
-        A[values == nodata] = np.nan
-    notes = []
-    if scale is None:
-        scale = _guess_scale(A) if whole else 1.0
-        if scale != 1:
-            notes.append(f"the truth holds whole numbers and was multiplied by {scale:g} (--truth-scale)")
-    names = [named] if isinstance(named, str) else list(named or ())
-    if len(names) != len(A) or len(set(names)) < len(names) or not all(names):
-        names = [f"band-{k + 1}" for k in range(len(A))]
-    truth = xr.Dataset(
-        {"abundance": (("endmember", "y", "x"), A * np.float32(scale))},
-        {"endmember": [str(name) for name in names], "y": raster["y"].values, "x": raster["x"].values},
-    )
-    if crs is not None:
-        truth = truth.rio.write_crs(crs).rio.write_transform(transform)
-        truth["abundance"].attrs["grid_mapping"] = "spatial_ref"
-    return truth, notes
-
-
-def _guess_scale(A: np.ndarray) -> float:
-    """Return the factor that makes the largest sums of the classes 1."""
-    total = A.sum(axis=0)
-    total = total[np.isfinite(total)]
-    top = float(total.max()) if total.size else 1.0
-    for factor in _SCALES:
-        if abs(top - factor) <= _NEAR * factor:
-            return 1 / factor
-    raise ConfigError(
-        f"the classes of the truth are whole numbers that sum to {top:g} at most",
-        "fractions, or sums of " + ", ".join(f"{factor:g}" for factor in _SCALES),
-        "Say what to multiply them by: --truth-scale",
-    )

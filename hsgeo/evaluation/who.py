@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,12 @@ __all__ = ["MATCHES", "Who", "find_who", "has_spectra", "true_spectra"]
 
 MATCHES = ("auto", "names", "sad", "abundance")
 """Ways of matching."""
+
+_NUMBERED = re.compile(r"(e|band-|class-)\d+", re.IGNORECASE)  # what hsgeo calls what has no name: says nothing
+_DIFFER = (
+    "if names or class levels differ, give the product's endmembers the truth's names with --rename OLD=NEW, "
+    "or unmix at the truth's level with --class-level"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def find_who(product: xr.Dataset, truth: xr.Dataset, A: np.ndarray, A_true: np.n
     A, A_true : numpy.ndarray
         ``(pixels, endmembers)`` without NaN, the same pixels.
     by : {"auto", "names", "sad", "abundance"}
-        As in `hsgeo.evaluation.score.score`.
+        As in `hsgeo.evaluation.score.score`; for ``"auto"`` names that hsgeo itself numbered say nothing.
 
     Returns
     -------
@@ -77,11 +84,18 @@ def find_who(product: xr.Dataset, truth: xr.Dataset, A: np.ndarray, A_true: np.n
     known = {name.strip().casefold(): i for i, name in enumerate(mine)}
     named = tuple(known.get(name.strip().casefold()) for name in theirs)
     E_true = true_spectra(product, truth)
-    if by == "auto":
+    notes = []
+    cost = metrics.abundance_cost(A, A_true)
+    numbered = by == "auto"
+    if numbered:
+        named = tuple(None if _NUMBERED.fullmatch(name.strip()) else i for name, i in zip(theirs, named, strict=True))
         # half of the names are no accident: the rest is then rather absent than called otherwise
         shared = sum(index is not None for index in named)
         by = "names" if 2 * shared >= len(theirs) else "abundance" if E_true is None else "sad"
-    by_abundance = metrics.pair(metrics.abundance_cost(A, A_true))
+        told = [sum(_NUMBERED.fullmatch(name.strip()) is None for name in side) for side in (mine, theirs)]
+        if by != "names" and all(told):
+            notes.append(f"{shared} of {len(theirs)} names of the truth are in the product: matched by {by}; {_DIFFER}")
+    by_abundance = metrics.pair(cost)
     if by == "names":
         if not any(index is not None for index in named):
             raise ConfigError(
@@ -89,7 +103,8 @@ def find_who(product: xr.Dataset, truth: xr.Dataset, A: np.ndarray, A_true: np.n
                 "the same names for the same things",
                 "Rename with --rename OLD=NEW, or match by --match sad or abundance",
             )
-        order, spare = named, tuple(i for i in range(len(mine)) if i not in named)
+        order = _with_numbered(named, mine, theirs, cost) if numbered else named
+        spare = tuple(i for i in range(len(mine)) if i not in order)
     elif by == "sad":
         if E_true is None:
             raise ConfigError(
@@ -101,17 +116,35 @@ def find_who(product: xr.Dataset, truth: xr.Dataset, A: np.ndarray, A_true: np.n
         order, spare = found.order, found.spare
     else:
         order, spare = by_abundance.order, by_abundance.spare
-    notes = []
     agree = order == by_abundance.order
     if not agree:
         notes.append(f"matching by {by} and by abundances disagree: the score depends on the way of matching")
     lost = [name for name, index in zip(theirs, order, strict=True) if index is None]
-    if lost:
-        notes.append(f"no estimate for {', '.join(lost)}: compared with abundance 0")
-    if spare:
-        extra = ", ".join(mine[i] for i in spare)
+    extra = ", ".join(mine[i] for i in spare)
+    if lost and spare:
+        notes.append(
+            f"no estimate for {', '.join(lost)} (compared with abundance 0), and no class of the truth for {extra} "
+            f"(compared with nothing); {_DIFFER}"
+        )
+    elif lost:
+        also = f"; {_DIFFER}" if by == "names" else ""
+        notes.append(f"no estimate for {', '.join(lost)}: compared with abundance 0{also}")
+    elif spare:
         notes.append(f"in no class of the truth: {extra}; what they hold is missing elsewhere")
     return Who(by, order, spare, tuple(mine), agree, tuple(notes))
+
+
+def _with_numbered(
+    named: tuple[int | None, ...], mine: list[str], theirs: list[str], cost: np.ndarray
+) -> tuple[int | None, ...]:
+    """Pair by abundances what has only a number on both sides and is still free."""
+    rows = [i for i, name in enumerate(mine) if _NUMBERED.fullmatch(name.strip())]
+    cols = [q for q, name in enumerate(theirs) if _NUMBERED.fullmatch(name.strip())]
+    order = list(named)
+    if rows and cols:
+        for q, row in zip(cols, metrics.pair(cost[np.ix_(rows, cols)]).order, strict=True):
+            order[q] = None if row is None else rows[row]
+    return tuple(order)
 
 
 def has_spectra(product: xr.Dataset) -> bool:

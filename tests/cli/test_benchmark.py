@@ -93,3 +93,15 @@ def test_without_data_the_scenes_are_synthetic(tmp_path, monkeypatch, capsys):
     assert run(tmp_path, "--recipes", "", "--noise", "inf", "--seeds", "1") == 0
     assert "synthetic" in capsys.readouterr().err
     assert {row["scene"] for row in rows_of(tmp_path)} == {"synthetic-4", "synthetic-6"}
+
+
+@pytest.mark.usefixtures("small")
+def test_stopped_by_hand_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hsgeo.api.benchmark_accuracy", stop)
+    assert run(tmp_path, *SMALL) == 1
+    said = capsys.readouterr().err
+    assert "the same command goes on" in said
+    assert "--resume" not in said

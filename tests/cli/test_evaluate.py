@@ -17,7 +17,7 @@ def product(tmp_path):
 
 @pytest.fixture
 def truth(tmp_path):
-    A = smooth() + np.array([0.1, -0.1, 0.0], np.float32)[:, None, None]
+    A = smooth() + np.array([0.05, -0.05, 0.0], np.float32)[:, None, None]
     np.savez(tmp_path / "t.npz", abundances=np.moveaxis(A, 0, 2), names=np.array(["soil", "tree", "water"]))
     return tmp_path / "t.npz"
 
@@ -31,7 +31,7 @@ def run(*args):
 def test_table_and_picture(product, truth, tmp_path, capsys):
     assert run(product, "--truth", truth, "--plot", tmp_path / "p.png", "--convention", "synthetic") == 0
     said = capsys.readouterr().out
-    assert f"{np.sqrt(0.02 / 3):.4f}" in said
+    assert f"{np.sqrt(0.005 / 3):.4f}" in said
     assert "aRMSE (all pixels and classes)" in said
     assert "Truth: synthetic" in said
     assert (tmp_path / "p.png").exists()
@@ -40,7 +40,7 @@ def test_table_and_picture(product, truth, tmp_path, capsys):
 def test_json(product, truth, capsys):
     assert run(product, "--truth", truth, "--json", "--match", "abundance") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["overall"]["armse"] == pytest.approx(np.sqrt(0.02 / 3), rel=1e-4)
+    assert found["overall"]["armse"] == pytest.approx(np.sqrt(0.005 / 3), rel=1e-4)
     assert found["matching"]["by"] == "abundance"
     assert [row["truth"] for row in found["classes"]] == ["soil", "tree", "water"]
 
@@ -57,6 +57,7 @@ def test_json(product, truth, capsys):
         (["{tmp}/p.zarr", "--truth", "{tmp}/t.npz", "--match", "hand"], "hand"),
         (["{tmp}/p.zarr", "--truth", "{tmp}/t.npz", "--rename", "soil"], "old=new"),
         (["{tmp}/p.zarr", "--truth", "{tmp}/t.npz", "--plot", "{tmp}/no/where.png"], "cannot be saved"),
+        (["{tmp}/p.zarr", "--truth", "{tmp}/t.npz", "--plot", "{tmp}/p.doc"], "no suffix of a picture"),
     ],
 )
 def test_bad_input_is_exit_2_and_one_message(args, words, product, truth, tmp_path, capsys):

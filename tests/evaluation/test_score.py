@@ -170,3 +170,57 @@ def test_metrics_are_those_of_the_algebra():
     for key in ("armse", "mrmse", "pixel_rmse", "mae"):
         assert found.overall[key] == pytest.approx(getattr(metrics, key)(*flat))
     assert found.classes[1]["ssim"] == pytest.approx(metrics.ssim(B[1], A[1], data_range=1.0))
+
+
+def test_numbers_that_stand_for_names_say_nothing():
+    A = smooth()
+    product = placed(A, ("e1", "e2", "e3"))
+    swapped = {"e1": "e2", "e2": "e1"}
+    assert hsgeo.evaluate(product, product, rename=swapped).overall["armse"] == 0
+    bare = product.drop_vars("endmembers")
+    assert hsgeo.evaluate(bare, bare, rename=swapped).matching["by"] == "abundance"
+    assert hsgeo.evaluate(bare, bare, rename=swapped).overall["armse"] == 0
+    assert hsgeo.evaluate(product, product, rename=swapped, match="names").overall["armse"] > 0.1
+    half = placed(smooth(names="abcd"), ("soil", "tree", "e3", "e4"))
+    found = hsgeo.evaluate(half, half, rename={"e3": "e4", "e4": "e3"})
+    assert found.matching["by"] == "names"
+    assert found.overall["armse"] == 0
+
+
+def test_classes_compared_with_nothing_are_said_once():
+    A = smooth()
+    found = hsgeo.evaluate(placed(A, ("soil", "tree", "sea")), placed(A))
+    said = [note for note in found.notes if "--rename" in note]
+    assert len(said) == 1
+    assert "water" in said[0]
+    assert "sea" in said[0]
+    assert "--class-level" in said[0]
+
+
+def test_products_of_one_scale_are_compared_as_they_are():
+    A, B = smooth(), smooth(seed=1)
+    found = hsgeo.evaluate(placed(B), placed(A))
+    assert found.variants == {}
+    assert found.convention["truth_scale"] == "physical"
+    peak = placed(A, scale="peak")
+    assert "carried to the peak convention" in hsgeo.evaluate(placed(B), peak).variants
+
+
+def test_absent_classes_and_undefined_numbers_are_left_out():
+    A, B = (np.concatenate([maps, 0 * maps[:1]]) for maps in (smooth(), smooth(seed=1)))
+    names = (*NAMES, "snow")
+    found = hsgeo.evaluate(placed(B, names), placed(A, names))
+    without = hsgeo.evaluate(placed(B[:3]), placed(A[:3]))
+    for key in ("mrmse", "psnr_db", "ssim"):
+        assert found.overall[key] == pytest.approx(without.overall[key])
+    assert any(note.endswith("snow") for note in found.notes)
+    product = placed(A, names)
+    product["abundance_std"] = product["abundance"] * 0 + 0.1
+    assert "ause" not in hsgeo.evaluate(product, placed(A, names)).overall
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_is_none_is_refused(scale):
+    with pytest.raises(ConfigError, match="--truth-scale is"):
+        hsgeo.evaluate(placed(smooth()), placed(smooth()), truth_scale=scale)
+    assert hsgeo.evaluate(placed(smooth()), placed(100 * smooth()), truth_scale=0.01).overall["armse"] < 1e-6

@@ -237,6 +237,17 @@ def sums_to_37(path):
     return path / "t.tif"
 
 
+def labels(path):
+    raster = placed(smooth())["abundance"][:1]
+    raster.copy(data=np.arange(480).reshape(1, 24, 20) % 6).astype("float32").rio.to_raster(path / "t.tif")
+    return path / "t.tif"
+
+
+def folder(path):
+    (path / "t").mkdir()
+    return path / "t"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -256,6 +267,11 @@ def sums_to_37(path):
         (elsewhere, "no feature of the truth covers"),
         (unnamed, "--class-field"),
         (sums_to_37, "--truth-scale"),
+        (labels, "values up to 5 in one band: class labels"),
+        (folder, "no Zarr store"),
+        (lambda path: text(path, "t.sli"), "spectral library"),
+        (lambda path: archive(path, abundances=50 * np.ones((24, 20, 3))), "--truth-scale"),
+        (lambda path: archive(path, abundances=-0.1 * np.ones((24, 20, 3))), "numbers from -0.1"),
     ],
 )
 def test_what_is_no_truth_is_said(make, words, tmp_path):
@@ -274,3 +290,18 @@ def test_features_are_read_in_order(tmp_path):
     assert [row["class"] for row in found.properties] == [name for name, _ in BOXES]
     assert found.properties[0]["share"] == 0.5
     assert found.fields == ["class", "share"]
+
+
+def test_pixels_that_the_classes_of_a_raster_do_not_fill_are_left_out(tmp_path):
+    product = placed(smooth())
+    maps = product["abundance"].copy()
+    maps[:, :4] *= 0.5
+    maps.attrs["long_name"] = NAMES
+    maps.rio.to_raster(tmp_path / "t.tif")
+    found = hsgeo.evaluate(product, tmp_path / "t.tif")
+    assert found.pixels["scored"] == 400
+    assert any(note.startswith("80 of 480 pixels") for note in found.notes)
+    assert hsgeo.evaluate(product, tmp_path / "t.tif", min_cover=0).pixels["scored"] == 480
+    maps.attrs["long_name"] = "tree"
+    maps[1:2].rio.to_raster(tmp_path / "tree.tif")  # one class: a sum says nothing
+    assert hsgeo.evaluate(product, tmp_path / "tree.tif").pixels["scored"] == 480

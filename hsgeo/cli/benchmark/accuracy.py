@@ -80,21 +80,26 @@ def accuracy(
             notice("no data folder is given (--data, HSGEO_DATA), so the scenes are synthetic")
     levels = _levels(noise)
     call = f"hsgeo benchmark accuracy --scenes {scenes} --recipes '{recipes}' --noise {noise} --seeds {seeds}"
-    with progress_bars(quiet=quiet or as_json) as progress:
-        summary = api.benchmark_accuracy(
-            out,
-            scenes=split_list(scenes),
-            recipes=split_list(recipes),
-            noise=levels,
-            seeds=seeds,
-            data=data,
-            count=count,
-            fresh=fresh,
-            jobs=jobs,
-            plugins=plugins,
-            call=call + (" --count auto" if count == "auto" else ""),
-            progress=progress,
-        )
+    try:
+        with progress_bars(quiet=quiet or as_json) as progress:
+            summary = api.benchmark_accuracy(
+                out,
+                scenes=split_list(scenes),
+                recipes=split_list(recipes),
+                noise=levels,
+                seeds=seeds,
+                data=data,
+                count=count,
+                fresh=fresh,
+                jobs=jobs,
+                plugins=plugins,
+                call=call + (" --count auto" if count == "auto" else ""),
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        again = "the same command without --fresh" if fresh else "the same command"
+        click.echo(f"Stopped. Finished runs are in {out / 'accuracy.csv'}; {again} goes on with the rest.", err=True)
+        raise click.exceptions.Exit(1) from None
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     elif not quiet:
