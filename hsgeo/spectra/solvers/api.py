@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from hsgeo.errors import ConfigError
-from hsgeo.spectra.solvers.model import Constraint, checked_prior, mixing_model, precision, solve_into
+from hsgeo.spectra.solvers.arrays import as_count, as_data, as_float, precision
+from hsgeo.spectra.solvers.model import Constraint, checked_prior, mixing_model, solve_into
 
 __all__ = ["at_most_one", "fcls", "nnls", "ucls"]
 
@@ -26,11 +26,12 @@ def fcls(
     Parameters
     ----------
     Y : numpy.ndarray
-        Data ``(pixels, bands)``. Non-finite values are missing: the pixel is solved on its other bands; a
+        Data ``(pixels, bands)``. Masked and non-finite values are missing: the pixel is solved on its other bands; a
         pixel without any valid band gives NaN.
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)``, finite, 1 to 64, same units. Collinear endmembers and more
-        endmembers than bands are allowed: among the minimisers the one of (nearly) smallest norm is taken.
+        endmembers than bands are allowed: among the minimisers the one of (nearly) smallest norm is taken. Under
+        a sum of one that is equal shares where all endmembers are the same, zeros included.
     rho : float
         Weight of the prior in squared units of the data; 0 for none.
     prior : numpy.ndarray
@@ -47,7 +48,8 @@ def fcls(
     Raises
     ------
     ConfigError
-        When shapes do not fit, the endmembers are not finite or more than 64, or prior and ``rho`` do not fit.
+        When an array holds no real numbers, shapes do not fit, the endmembers are not finite or more than 64, prior
+        and ``rho`` do not fit, or ``threads`` is no whole number above 0.
     """
     return _by_rows(Y, E, "fcls", rho, prior, threads)
 
@@ -58,7 +60,7 @@ def at_most_one(
     """Estimate non-negative abundances whose sum is at most one; what is missing to one is shade.
 
     Minimises as `fcls` does, subject to ``a >= 0`` and ``sum(a) <= 1``: the same as `fcls` with an endmember of zeros,
-    except that the prior leaves the shade alone.
+    except that neither the prior nor the rule of smallest norm sees the shade: an endmember of zeros gets nothing.
 
     Parameters
     ----------
@@ -147,16 +149,9 @@ def ucls(
 def _by_rows(
     Y: np.ndarray, E: np.ndarray, constraint: Constraint, rho: float, prior: np.ndarray | None, threads: int | None
 ) -> np.ndarray:
-    Y, E = np.asarray(Y), np.asarray(E)
-    if Y.ndim != 2 or E.ndim != 2 or Y.shape[1] != E.shape[0]:
-        raise ConfigError(
-            f"Y has the shape {Y.shape} and E the shape {E.shape}",
-            "Y (pixels, bands) and E (bands, endmembers) with the same bands",
-            "Reshape an image (rows, cols, bands) with Y.reshape(-1, bands)",
-        )
-    if threads is not None and threads < 1:
-        raise ConfigError(f"threads is {threads}", "1 or more, or None for all cores")
+    threads = None if threads is None else as_count(threads, name="threads")
     model = mixing_model(E, constraint, rho=rho)
+    Y = as_data(Y, model.E)
     pixels, dtype = len(Y), precision(Y)
     Z = checked_prior(prior, model, shape=(pixels, model.count))
     A, rmse = np.empty((pixels, model.count), dtype), np.empty(pixels, dtype)
@@ -167,7 +162,7 @@ def _by_rows(
         if as_it_is:
             solve_into(Y, model, prior=Z, A=A, rmse=rmse, rows=True, start=start, stop=stop)
             return
-        part = np.ascontiguousarray(Y[start:stop], dtype=dtype)  # never a second copy of all data
+        part = as_float(Y[start:stop], dtype, name="Y")  # never a second copy of all data
         own = Z[start:stop] if Z.size else Z
         solve_into(part, model, prior=own, A=A[start:stop], rmse=rmse[start:stop], rows=True, start=0, stop=len(part))
 

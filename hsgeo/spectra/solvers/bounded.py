@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsgeo.errors import ConfigError
+from hsgeo.spectra.solvers.arrays import as_block, as_bounds, as_data, as_endmembers, as_float, as_numbers, precision
 from hsgeo.spectra.solvers.model import LARGEST_COUNT
 
 __all__ = ["BoundedModel", "bounded_model", "bvls", "residual_rmse", "solve_bounded_block"]
@@ -70,31 +70,9 @@ def bounded_model(E: np.ndarray, *, lower: float | np.ndarray = 0.0, upper: floa
         When a shape is wrong, a value is not finite, there are more than 64 endmembers, or a lower bound is not
         below its upper bound.
     """
-    E = np.ascontiguousarray(E, dtype=np.float64)
-    if E.ndim != 2 or 0 in E.shape:
-        raise ConfigError(f"the endmembers have the shape {E.shape}", "(bands, endmembers), at least one of each")
-    bands, count = E.shape
-    if count > LARGEST_COUNT:
-        raise ConfigError(
-            f"there are {count} endmembers",
-            f"at most {LARGEST_COUNT} in one solve",
-            "Select spectra, or use a method made for libraries",
-        )
-    if not np.isfinite(E).all():
-        raise ConfigError(
-            f"{int((~np.isfinite(E).all(axis=1)).sum())} of {bands} bands of the endmembers are NaN or infinite",
-            "finite endmembers",
-            "Drop those bands from both the endmembers and the data",
-        )
-    try:
-        low, high = (np.array(np.broadcast_to(np.asarray(v, np.float64), (count,))) for v in (lower, upper))
-    except ValueError as error:
-        raise ConfigError(
-            f"the bounds have the shapes {np.shape(lower)} and {np.shape(upper)}",
-            f"one number, or one for each of the {count} endmembers",
-        ) from error
-    if not ((low <= high) & (low < np.inf) & (high > -np.inf)).all():  # false for NaN, too
-        raise ConfigError(f"the lower bounds are {low} and the upper bounds {high}", "lower <= upper, no NaN")
+    E = as_endmembers(E, largest=LARGEST_COUNT)
+    count = E.shape[1]
+    low, high = as_bounds(lower, upper, count)
     scale = np.sqrt((E * E).sum(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     D = np.ascontiguousarray(E / scale)
@@ -128,7 +106,7 @@ def solve_bounded_block(Y: np.ndarray, model: BoundedModel) -> tuple[np.ndarray,
     """
     from hsgeo.spectra.solvers import bounded_kernels
 
-    Y = _as_block(Y, model.E)
+    Y = as_block(Y, model.E)
     A = np.empty((model.count, Y.shape[1]), Y.dtype)
     bounded_kernels.solve_bounded(Y, model.D, model.scale, model.lower, model.upper, model.ridge, model.H, A)
     return A, residual_rmse(Y, model.E, A)
@@ -158,10 +136,10 @@ def residual_rmse(Y: np.ndarray, E: np.ndarray, A: np.ndarray) -> np.ndarray:
     """
     from hsgeo.spectra.solvers import bounded_kernels
 
-    E = np.ascontiguousarray(E, dtype=np.float64)
-    Y = _as_block(Y, E)
+    E = as_float(as_numbers(E, name="E"), np.float64, name="E")
+    Y = as_block(Y, E)
     squares = np.empty(Y.shape[1])
-    bounded_kernels.squared_residual(Y, E, np.ascontiguousarray(A), squares)
+    bounded_kernels.squared_residual(Y, E, as_float(as_numbers(A, name="A"), Y.dtype, name="A"), squares)
     return np.sqrt(squares).astype(Y.dtype)
 
 
@@ -176,7 +154,7 @@ def bvls(
     Parameters
     ----------
     Y : numpy.ndarray
-        Data ``(pixels, bands)``. Non-finite values are missing: the pixel is solved on its other bands; a
+        Data ``(pixels, bands)``. Masked and non-finite values are missing: the pixel is solved on its other bands; a
         pixel without any valid band gives NaN.
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)``, finite, 1 to 64, same units. Collinear endmembers and more
@@ -187,7 +165,8 @@ def bvls(
     Returns
     -------
     numpy.ndarray
-        Abundances ``(pixels, endmembers)``, float64 for float64 data, else float32.
+        Abundances ``(pixels, endmembers)``: float64 for data in float64 or in integers of more than 16 bits, else
+        float32.
 
     Raises
     ------
@@ -195,25 +174,9 @@ def bvls(
         When shapes do not fit, a lower bound is above its upper bound, or the endmembers are not finite or more
         than 64.
     """
-    Y, E = np.asarray(Y), np.asarray(E)
-    if Y.ndim != 2 or E.ndim != 2 or Y.shape[1] != E.shape[0]:
-        raise ConfigError(
-            f"Y has the shape {Y.shape} and E the shape {E.shape}",
-            "Y (pixels, bands) and E (bands, endmembers) with the same bands",
-            "Reshape an image (rows, cols, bands) with Y.reshape(-1, bands)",
-        )
     model = bounded_model(E, lower=lower, upper=upper)
-    A = np.empty((Y.shape[0], model.count), np.float64 if Y.dtype == np.float64 else np.float32)
+    Y = as_data(Y, model.E)
+    A = np.empty((Y.shape[0], model.count), precision(Y))
     for start in range(0, Y.shape[0], _BLOCK):
         A[start : start + _BLOCK] = solve_bounded_block(Y[start : start + _BLOCK].T, model)[0].T
     return A
-
-
-def _as_block(Y: np.ndarray, E: np.ndarray) -> np.ndarray:
-    if Y.ndim != 2 or Y.shape[0] != E.shape[0]:
-        raise ConfigError(
-            f"the data have the shape {Y.shape} (bands, pixels) and the endmembers {E.shape[0]} bands",
-            "the same bands in both",
-            "Resample the endmembers to the data",
-        )
-    return np.ascontiguousarray(Y, dtype=np.float64 if Y.dtype == np.float64 else np.float32)

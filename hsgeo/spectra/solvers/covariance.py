@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from hsgeo.errors import ConfigError
+from hsgeo.spectra.solvers.arrays import as_bounds, as_endmembers, as_float, as_numbers, as_weight
 from hsgeo.spectra.solvers.model import LARGEST_COUNT
 from hsgeo.spectra.solvers.whitening import noise_factor
 
@@ -96,20 +97,13 @@ def error_model(
     ConfigError
         When a shape is wrong, the endmembers are not finite or more than 64, or the noise is not usable.
     """
-    E = np.ascontiguousarray(E, dtype=np.float64)
     if constraint not in ("fcls", "nnls", "ucls", "bvls", "at_most_one"):
         raise ConfigError(f"the constraint is {constraint!r}", "'fcls', 'nnls', 'ucls', 'bvls' or 'at_most_one'")
-    if E.ndim != 2 or 0 in E.shape or E.shape[1] > LARGEST_COUNT or not np.isfinite(E).all():
-        raise ConfigError(
-            f"the endmembers have the shape {E.shape}, or are not finite",
-            f"(bands, endmembers), finite, at most {LARGEST_COUNT}",
-        )
-    if not (np.isfinite(rho) and rho >= 0):
-        raise ConfigError(f"rho is {rho}", "a finite weight of at least 0")
+    E, rho = as_endmembers(E, largest=LARGEST_COUNT), as_weight(rho, name="rho")
     bands, count = E.shape
     factor = noise_factor(noise, bands)
     bound = {"ucls": (-np.inf, np.inf), "bvls": (lower, upper)}.get(constraint, (0.0, np.inf))
-    low, high = (np.array(np.broadcast_to(np.asarray(v, np.float64), (count,))) for v in bound)
+    low, high = as_bounds(*bound, count)
     if weighted:
         fit = spread = np.linalg.solve(factor, E) if factor.ndim == 2 else E / factor[:, None]
     else:
@@ -127,7 +121,7 @@ def error_model(
         centred.T @ centred + size + (_RIDGE * size + rho) * np.eye(count),
         _rows(spread - spread.mean(axis=1, keepdims=True)),
     )
-    known = np.asarray(noise, np.float64)
+    known = as_numbers(noise, name="noise").astype(np.float64)
     return ErrorModel(constraint, E, known, weighted, float(rho), low, high, length, free, held)
 
 
@@ -241,7 +235,7 @@ def abundance_std(
     """
     model = error_model(E, noise=noise, constraint=constraint, weighted=weighted, rho=rho, lower=lower, upper=upper)
     return np.ascontiguousarray(
-        std_block(np.asarray(A).T, model, gain=gain, valid=None if valid is None else np.asarray(valid).T).T
+        std_block(as_numbers(A, name="A").T, model, gain=gain, valid=None if valid is None else np.asarray(valid).T).T
     )
 
 
@@ -293,12 +287,12 @@ def _checked(
     A: np.ndarray, gain: np.ndarray | None, valid: np.ndarray | None, model: ErrorModel
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Return A ``(endmembers, pixels)`` float64, the gain float64, and ``valid`` only if a band is missing."""
-    A = np.asarray(A)
+    A = as_numbers(A, name="A")
     bands, count = model.E.shape
     if A.ndim != 2 or A.shape[1] != count:
         raise ConfigError(f"the abundances have the shape {A.shape}", f"(pixels, {count})")
     if gain is not None:
-        gain = np.asarray(gain, np.float64)
+        gain = as_float(as_numbers(gain, name="gain"), np.float64, name="gain")
         if model.constraint not in ("nnls", "at_most_one"):
             raise ConfigError(f"a gain was given with the constraint {model.constraint!r}", "'nnls' or 'at_most_one'")
         if gain.shape != A.shape[:1]:

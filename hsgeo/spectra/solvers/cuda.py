@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hsgeo.errors import ConfigError
+from hsgeo.spectra.solvers.arrays import as_numbers, precision
 from hsgeo.spectra.solvers.bounded import BoundedModel, bounded_model, solve_bounded_block
-from hsgeo.spectra.solvers.model import MixingModel, mixing_model, precision, solve_block
+from hsgeo.spectra.solvers.model import MixingModel, mixing_model, solve_block
 
 if TYPE_CHECKING:
     import torch
@@ -150,7 +151,7 @@ def solve_torch(Y: np.ndarray, model: TorchModel, prior: np.ndarray | None = Non
         When the data do not have the bands of the endmembers, or the prior and rho do not fit.
     """
     torch = _torch(model.device)
-    Y = np.asarray(Y)
+    Y = as_numbers(Y, name="Y")
     bands, unknowns = model.D.shape
     if Y.ndim != 2 or Y.shape[0] != bands:
         raise ConfigError(

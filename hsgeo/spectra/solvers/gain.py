@@ -6,6 +6,7 @@ import numpy as np
 
 from hsgeo.errors import ConfigError
 from hsgeo.spectra.solvers.api import nnls
+from hsgeo.spectra.solvers.arrays import as_numbers, precision
 
 __all__ = ["scls", "split_gain"]
 
@@ -20,7 +21,7 @@ def scls(Y: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     Y : numpy.ndarray
-        Data ``(pixels, bands)``. Non-finite values are missing: the pixel is solved on its other bands.
+        Data ``(pixels, bands)``. Masked and non-finite values are missing: the pixel is solved on its other bands.
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)``, finite, 1 to 64. A factor on the data moves into the gain; a factor on
         one endmember changes its abundance, one on all of them the gain only.
@@ -56,22 +57,23 @@ def split_gain(X: np.ndarray, *, least: float = 0.0) -> tuple[np.ndarray, np.nda
     Returns
     -------
     A : numpy.ndarray
-        ``X / gain``, NaN where the gain is 0; the dtype of X.
+        ``X / gain``, NaN where the gain is 0; float32 or float64, as X.
     gain : numpy.ndarray
-        ``(pixels,)`` sum over the endmembers; the dtype of X.
+        ``(pixels,)`` sum over the endmembers, infinite beyond the range; float32 or float64, as X.
 
     Raises
     ------
     ConfigError
         When X is no matrix with an endmember.
     """
-    X = np.asarray(X)
+    X = as_numbers(X, name="X")
     if X.ndim != 2 or not X.shape[0]:
         raise ConfigError(f"the amounts have the shape {X.shape}", "(endmembers, pixels), at least one endmember")
     total = np.zeros(X.shape[1])
-    for row in X:  # one after the other: the same bits wherever a pixel stands
-        total += row
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row in X:  # one after the other: the same bits wherever a pixel stands
+            total += row
     total[total <= least] = 0
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         A = np.where(total > 0, X / np.where(total > 0, total, 1.0), np.nan)
-    return A.astype(X.dtype), total.astype(X.dtype)
+        return A.astype(precision(X)), total.astype(precision(X))

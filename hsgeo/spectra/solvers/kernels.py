@@ -1,6 +1,7 @@
 """The compiled loop over pixels: sums, active sets, residual. Nothing here depends on where a pixel stands.
 
-numba's cache looks at the date of this file alone: touch it after a change of the modules that it calls.
+numba's cache looks at the date of this file alone: touch it after a change of the modules that it calls, and `partial`
+with it, whose cached code holds a copy of `pivot`.
 """
 
 # mypy: disallow-untyped-decorators=False

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from hsgeo.errors import ConfigError
+from hsgeo.spectra.solvers.arrays import as_block, as_endmembers, as_float, as_numbers, as_weight
 
-__all__ = ["LARGEST_COUNT", "Constraint", "MixingModel", "mixing_model", "precision", "solve_block"]
+__all__ = ["LARGEST_COUNT", "Constraint", "MixingModel", "mixing_model", "solve_block"]
 
 Constraint = Literal["fcls", "nnls", "ucls", "at_most_one"]
 
@@ -99,24 +100,8 @@ def mixing_model(E: np.ndarray, constraint: Constraint = "fcls", *, rho: float =
     """
     if constraint not in ("fcls", "nnls", "ucls", "at_most_one"):
         raise ConfigError(f"the constraint is {constraint!r}", "'fcls', 'nnls', 'ucls' or 'at_most_one'")
-    if not (np.isfinite(rho) and rho >= 0):
-        raise ConfigError(f"rho is {rho}", "a finite number, 0 or more", "Give 0 to solve without a prior")
-    E = np.ascontiguousarray(E, dtype=np.float64)
-    if E.ndim != 2 or 0 in E.shape:
-        raise ConfigError(f"the endmembers have the shape {E.shape}", "(bands, endmembers), at least one of each")
+    E, rho = as_endmembers(E, largest=LARGEST_COUNT), as_weight(rho, name="rho")
     bands, count = E.shape
-    if count > LARGEST_COUNT:
-        raise ConfigError(
-            f"there are {count} endmembers",
-            f"at most {LARGEST_COUNT} in one solve",
-            "Select spectra, or use a method made for libraries",
-        )
-    if not np.isfinite(E).all():
-        raise ConfigError(
-            f"{int((~np.isfinite(E).all(axis=1)).sum())} of {bands} bands of the endmembers are NaN or infinite",
-            "finite endmembers",
-            "Drop those bands from both the endmembers and the data",
-        )
     S = np.c_[E, np.zeros(bands)] if constraint == "at_most_one" else E
     size = S.shape[1]
     if constraint in ("fcls", "at_most_one"):
@@ -134,6 +119,7 @@ def mixing_model(E: np.ndarray, constraint: Constraint = "fcls", *, rho: float =
         D, border = S / scale, 0.0
     ridge = _RIDGE * (border or 1.0)
     diagonal = np.full(size, ridge)
+    diagonal[count:] = 0.0  # the smallest norm is that of the abundances: shade takes all that is the same as shade
     diagonal[:count] += rho / scale[:count] ** 2
     K = D.T @ D
     return MixingModel(
@@ -161,22 +147,6 @@ def _padded(D: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows, base = simd.aligned(size + size % 2, whole), simd.aligned(1, whole)[0]
     rows[:size, :bands], base[:bands] = D.T, offset
     return rows, base
-
-
-def precision(Y: np.ndarray) -> type[np.float32] | type[np.float64]:
-    """Tell the float type that holds data without loss, in which abundances come back.
-
-    Parameters
-    ----------
-    Y : numpy.ndarray
-        Data of any real type.
-
-    Returns
-    -------
-    type
-        float64 for float64 and integers of more than 16 bits, else float32.
-    """
-    return np.float32 if np.result_type(Y.dtype, np.float32) == np.float32 else np.float64
 
 
 def solve_block(Y: np.ndarray, model: MixingModel, prior: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -211,13 +181,7 @@ def solve_block(Y: np.ndarray, model: MixingModel, prior: np.ndarray | None = No
     ConfigError
         When the data do not have the bands of the endmembers, or prior and ``rho`` do not fit.
     """
-    if Y.ndim != 2 or Y.shape[0] != model.E.shape[0]:
-        raise ConfigError(
-            f"the data have the shape {Y.shape} (bands, pixels) and the endmembers {model.E.shape[0]} bands",
-            "the same bands in both",
-            "Resample the endmembers to the data",
-        )
-    Y = np.ascontiguousarray(Y, dtype=precision(Y))
+    Y = as_block(Y, model.E)
     A, rmse = np.empty((model.count, Y.shape[1]), Y.dtype), np.empty(Y.shape[1], Y.dtype)
     Z = checked_prior(prior, model, shape=A.shape)
     solve_into(Y, model, prior=Z, A=A, rmse=rmse, rows=False, start=0, stop=Y.shape[1])
@@ -238,7 +202,7 @@ def checked_prior(prior: np.ndarray | None, model: MixingModel, *, shape: tuple[
         raise ConfigError(
             f"the prior has the shape {np.shape(prior)}", f"that of the abundances, {shape}", "Transpose or reshape it"
         )
-    return np.ascontiguousarray(prior, dtype=np.float64)
+    return as_float(as_numbers(prior, name="prior"), np.float64, name="prior")
 
 
 def solve_into(

@@ -1,4 +1,7 @@
-"""Pixels with missing bands: each pattern of bands has a Gram matrix of its own, shared by the pixels that have it."""
+"""Pixels with missing bands: each pattern of bands has a Gram matrix of its own, shared by the pixels that have it.
+
+numba's cache looks at the date of this file alone: touch it after a change of `pivoting`, `primal` or `sums`.
+"""
 
 # mypy: disallow-untyped-decorators=False
 from __future__ import annotations

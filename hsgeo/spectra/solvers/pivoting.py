@@ -31,6 +31,7 @@ __all__ = ["FLOOR", "NOTHING", "OPEN", "PARTIAL", "SOLVED", "TOLERANCE", "factor
 OPEN, SOLVED, PARTIAL, NOTHING = 0, 1, 2, 3  # what a pixel is: to solve, solved, lacks bands, cannot be solved
 
 TOLERANCE = 1e-11  # dual feasibility relative to the largest |H|, |f|: rounding of P = 64 sums is 1e-14
+EMPTY = 1e-300  # stands for a sum over nothing: its inverse is above every linear term, and finite
 FLOOR = 1e-15  # a pivot lost to rounding, relative to the largest diagonal; the ridge keeps exact ones above
 _ROUNDS = 6  # of block pivoting, besides one per endmember; 1 to 5 are usual, more is a cycle
 
@@ -112,7 +113,9 @@ def _step(H, F, bounded, summed, active, n, C, J, V, U, M, X):  # type: ignore[n
             v = load(V, a * LANES)
             uv, vv = fma(u, v, uv), fma(v, v, vv)
     if summed:
-        multiplier = divide(subtract(uv, one), vv)
+        # a set that rounding has emptied (data 1e15 times the endmembers): all are called back in, and 0 / 0 does not
+        # spread in lanes beside which others have a set
+        multiplier = divide(subtract(uv, one), pick(zero, vv, vv, splat(EMPTY)))
         for k in range(0, n * LANES, LANES):
             store(U, k, fnma(multiplier, load(V, k), load(U, k)))
     largest = 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsgeo.errors import ConfigError
+from hsgeo.spectra.solvers.arrays import as_block, as_data, as_endmembers, as_weight
 
 __all__ = ["LARGEST_LIBRARY", "SparseModel", "solve_sparse_block", "sparse_model", "sunsal"]
 
@@ -56,63 +56,6 @@ class SparseModel:
         return int(self.E.shape[1])
 
 
-def check_library(E: np.ndarray) -> np.ndarray:
-    """Take a library as float64, or say what is wrong with it.
-
-    Parameters
-    ----------
-    E : numpy.ndarray
-        ``(bands, endmembers)``, finite, 1 to 4096 spectra.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same, float64, contiguous.
-
-    Raises
-    ------
-    ConfigError
-        When the shape is wrong, a value is not finite, or there are too many spectra.
-    """
-    E = np.ascontiguousarray(E, dtype=np.float64)
-    if E.ndim != 2 or 0 in E.shape:
-        raise ConfigError(f"the library has the shape {E.shape}", "(bands, endmembers), at least one of each")
-    if E.shape[1] > LARGEST_LIBRARY:
-        raise ConfigError(f"the library has {E.shape[1]} spectra", f"at most {LARGEST_LIBRARY}", "Select spectra")
-    if not np.isfinite(E).all():
-        raise ConfigError(
-            f"{int((~np.isfinite(E).all(axis=1)).sum())} of {E.shape[0]} bands of the library are NaN or infinite",
-            "a finite library",
-            "Drop those bands from both the library and the data",
-        )
-    return E
-
-
-def check_weight(value: float, *, name: str) -> float:
-    """Take the weight of a penalty, or say that it is none.
-
-    Parameters
-    ----------
-    value : float
-        Finite, 0 or more.
-    name : str
-        Of the argument, for the message.
-
-    Returns
-    -------
-    float
-        The same.
-
-    Raises
-    ------
-    ConfigError
-        When it is negative or not finite.
-    """
-    if not (np.isfinite(value) and value >= 0):
-        raise ConfigError(f"{name}={value}", "a finite number, 0 or more")
-    return float(value)
-
-
 def sparse_model(E: np.ndarray, *, lam: float = 0.0, nonnegative: bool = True, sum_to_one: bool = False) -> SparseModel:
     """Make a library ready for `solve_sparse_block`: scaling, Gram matrix, prices.
 
@@ -135,7 +78,7 @@ def sparse_model(E: np.ndarray, *, lam: float = 0.0, nonnegative: bool = True, s
     ConfigError
         When ``E`` or ``lam`` cannot be used.
     """
-    E, lam = check_library(E), check_weight(lam, name="lam")
+    E, lam = as_endmembers(E, largest=LARGEST_LIBRARY, what="library spectra"), as_weight(lam, name="lam")
     bands, count = E.shape
     if sum_to_one:
         # a sums to one, so the origin is free: about the mean spectrum the Gram matrix is better conditioned,
@@ -185,14 +128,8 @@ def solve_sparse_block(Y: np.ndarray, model: SparseModel) -> tuple[np.ndarray, n
     """
     from hsgeo.spectra.solvers import sunsal_kernels
 
-    if Y.ndim != 2 or Y.shape[0] != model.E.shape[0]:
-        raise ConfigError(
-            f"the data have the shape {Y.shape} (bands, pixels) and the library {model.E.shape[0]} bands",
-            "the same bands in both",
-            "Resample the library to the data",
-        )
     result: tuple[np.ndarray, np.ndarray] = sunsal_kernels.solve(
-        np.ascontiguousarray(Y, dtype=np.float32),
+        as_block(Y, model.E, dtype=np.float32),
         model.E,
         model.D,
         model.offset,
@@ -217,8 +154,8 @@ def sunsal(
     Parameters
     ----------
     Y : numpy.ndarray
-        Data ``(pixels, bands)``. Non-finite values are missing: the pixel is solved on its other bands; a pixel
-        without any valid band gives NaN.
+        Data ``(pixels, bands)``, within float32. Masked and non-finite values are missing: the pixel is
+        solved on its other bands; a pixel without any valid band gives NaN.
     E : numpy.ndarray
         Library ``(bands, endmembers)``, finite, 1 to 4096 spectra, more than bands if need be, same units.
     lam : float
@@ -237,7 +174,7 @@ def sunsal(
     Raises
     ------
     ConfigError
-        When shapes do not fit, the library is not finite or too large, or ``lam`` is negative.
+        When shapes do not fit, the library is not finite or too large, or ``lam`` is no number or negative.
 
     Examples
     --------
@@ -245,16 +182,9 @@ def sunsal(
     >>> sunsal(np.array([[0.5, 0.0]]), E, lam=0.1).round(3)
     array([[0.4, 0. , 0. ]], dtype=float32)
     """
-    Y = np.asarray(Y)
     model = sparse_model(E, lam=lam, nonnegative=nonnegative, sum_to_one=sum_to_one)
-    if Y.ndim != 2 or Y.shape[1] != model.E.shape[0]:
-        raise ConfigError(
-            f"Y has the shape {Y.shape} and E the shape {model.E.shape}",
-            "Y (pixels, bands) and E (bands, endmembers) with the same bands",
-            "Reshape an image (rows, cols, bands) with Y.reshape(-1, bands)",
-        )
+    Y = as_data(Y, model.E)
     A = np.empty((Y.shape[0], model.count), np.float32)
     for start in range(0, Y.shape[0], _BLOCK):
-        block = np.ascontiguousarray(Y[start : start + _BLOCK].T, dtype=np.float32)
-        A[start : start + _BLOCK] = solve_sparse_block(block, model)[0].T
+        A[start : start + _BLOCK] = solve_sparse_block(Y[start : start + _BLOCK].T, model)[0].T
     return A

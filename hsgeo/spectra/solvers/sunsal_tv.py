@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from hsgeo.errors import ConfigError
 from hsgeo.spectra.simplex import project_simplex
-from hsgeo.spectra.solvers.sunsal import check_library, check_weight
+from hsgeo.spectra.solvers.arrays import as_count, as_data, as_endmembers, as_float, as_weight, precision
+from hsgeo.spectra.solvers.sunsal import LARGEST_LIBRARY
 
 __all__ = ["TvResult", "sunsal_tv"]
 
@@ -45,7 +47,7 @@ def sunsal_tv(
     sum_to_one: bool = False,
     tolerance: float = 1e-4,
     iterations: int = 1000,
-    dtype: type = np.float64,
+    dtype: DTypeLike = np.float64,
 ) -> TvResult:
     """Estimate sparse abundances that are alike in neighbouring pixels.
 
@@ -62,7 +64,7 @@ def sunsal_tv(
     Parameters
     ----------
     Y : numpy.ndarray
-        Image ``(rows, cols, bands)``; non-finite values are missing.
+        Image ``(rows, cols, bands)``; masked and non-finite values are missing.
     E : numpy.ndarray
         Library ``(bands, endmembers)``, finite, same units.
     lam, lam_tv : float
@@ -74,7 +76,7 @@ def sunsal_tv(
     tolerance : float
         Relative residual at which to stop.
     iterations : int
-        Most rounds.
+        Most rounds, at least 1.
     dtype : type
         ``numpy.float64`` or ``numpy.float32``; the latter halves time and memory, for tolerances of 1e-4 and above.
 
@@ -86,20 +88,36 @@ def sunsal_tv(
     Raises
     ------
     ConfigError
-        When shapes do not fit, the library is not finite, a weight is negative, or the constraints exclude each other.
+        When shapes do not fit, the library is not finite, a weight is negative, there are no rounds, ``dtype`` is
+        another type, the constraints exclude each other, or values are so large that their squares overflow.
     """
-    from scipy.fft import dctn, idctn
-
-    E = check_library(E)
-    lam, lam_tv = check_weight(lam, name="lam"), check_weight(lam_tv, name="lam_tv")
-    Y = np.asarray(Y)
-    if Y.ndim != 3 or Y.shape[2] != E.shape[0] or 0 in Y.shape:
-        raise ConfigError(
-            f"Y has the shape {Y.shape} and E the shape {E.shape}",
-            "Y (rows, cols, bands) and E (bands, endmembers) with the same bands",
-        )
+    E = as_endmembers(E, largest=LARGEST_LIBRARY, what="library spectra")
+    lam, lam_tv = as_weight(lam, name="lam"), as_weight(lam_tv, name="lam_tv")
+    tolerance, iterations = as_weight(tolerance, name="tolerance"), as_count(iterations, name="iterations")
+    kind = _checked(dtype)
+    Y = as_data(Y, E, image=True)
+    if 0 in Y.shape:
+        raise ConfigError(f"the image has the shape {Y.shape}", "at least one row and one column")
     if sum_to_one and not nonnegative:
         raise ConfigError("sum_to_one without nonnegative", "sum_to_one together with nonnegative, or neither")
+    Y = as_float(Y, precision(Y), name="Y")
+    with np.errstate(over="ignore", invalid="ignore"):  # the residual tells, and says what to do
+        return _solve(Y, E, lam, lam_tv, nonnegative, sum_to_one, tolerance, iterations, kind)
+
+
+def _solve(
+    Y: np.ndarray,
+    E: np.ndarray,
+    lam: float,
+    lam_tv: float,
+    nonnegative: bool,
+    sum_to_one: bool,
+    tolerance: float,
+    iterations: int,
+    dtype: type[np.floating],
+) -> TvResult:
+    from scipy.fft import dctn, idctn
+
     rows, cols, bands = Y.shape
     count, pixels = E.shape[1], rows * cols
     data = _Data(Y.reshape(pixels, bands), E)
@@ -117,8 +135,8 @@ def sunsal_tv(
     Vy, Vx = np.zeros((count, rows - 1, cols), dtype), np.zeros((count, rows, cols - 1), dtype)
     D, Dy, Dx = np.zeros_like(V), np.zeros_like(Vy), np.zeros_like(Vx)
     A: np.ndarray = np.zeros(shape, dtype)
-    residual, done = np.inf, 0
-    for turn in range(iterations):
+    residual = np.inf
+    for done in range(1, iterations + 1):
         right: np.ndarray = (data.right(A.reshape(count, pixels)) / mu).astype(dtype).reshape(shape)
         right += V - D
         _add_transposed(right, Vy - Dy, Vx - Dx)
@@ -135,7 +153,6 @@ def sunsal_tv(
         D += relaxed[0] - V
         Dy += relaxed[1] - Vy
         Dx += relaxed[2] - Vx
-        done = turn + 1
         primal = _norm(A - V, Ay - Vy, Ax - Vx) / max(_norm(A, Ay, Ax), _norm(V, Vy, Vx), 1e-12)
         back = np.array(V - previous[0])
         _add_transposed(back, Vy - previous[1], Vx - previous[2])
@@ -143,6 +160,8 @@ def sunsal_tv(
         _add_transposed(pull, Dy, Dx)
         dual = _norm(back) / max(_norm(pull), 1e-12)
         residual = max(primal, dual)
+        if not np.isfinite([primal, dual]).all():
+            raise _overflow(dtype)
         if residual <= tolerance:
             break
         if done % _BALANCE == 0 and done <= _SETTLED:
@@ -152,8 +171,30 @@ def sunsal_tv(
                 for scaled in (D, Dy, Dx):
                     scaled /= factor
     out = np.moveaxis(V, 0, -1).astype(np.float32)
+    if not np.isfinite(out).all():
+        raise _overflow(np.float32)
     out[~data.valid.reshape(rows, cols)] = np.nan
     return TvResult(out, done, float(residual))
+
+
+def _checked(dtype: DTypeLike) -> type[np.floating]:
+    """Return the float type of the rounds; anything else is an error."""
+    accepted: tuple[type[np.floating], ...] = (np.float32, np.float64)
+    for one in accepted:
+        try:
+            if dtype is not None and np.dtype(dtype).newbyteorder("=") == one:
+                return one
+        except TypeError:  # no type at all
+            break
+    raise ConfigError(f"dtype is {dtype!r}", "numpy.float32 or numpy.float64")
+
+
+def _overflow(dtype: type[np.floating]) -> ConfigError:
+    return ConfigError(
+        f"the values of Y are so large beside those of E that abundances or their squares overflow {dtype.__name__}",
+        "data and endmembers in the same units",
+        "Set fill values to NaN, or scale the data",
+    )
 
 
 class _Data:

@@ -9,6 +9,8 @@ import numpy as np
 
 from hsgeo.errors import ConfigError
 from hsgeo.spectra.solvers.api import fcls
+from hsgeo.spectra.solvers.arrays import as_data, as_endmembers, as_float, as_numbers
+from hsgeo.spectra.solvers.sunsal import LARGEST_LIBRARY
 
 __all__ = ["gls", "noise_factor", "whiten"]
 
@@ -38,7 +40,7 @@ def noise_factor(noise: np.ndarray | float, bands: int) -> np.ndarray:
         When the shape does not fit, a band's noise is not positive, or a covariance is not symmetric and positive
         semi-definite.
     """
-    noise = np.asarray(noise, dtype=np.float64)
+    noise = as_float(as_numbers(noise, name="noise"), np.float64, name="noise")
     if noise.shape not in ((), (bands,), (bands, bands)):
         raise ConfigError(
             f"the noise has the shape {noise.shape}",
@@ -81,8 +83,8 @@ def whiten(Y: np.ndarray, E: np.ndarray, noise: np.ndarray | float) -> tuple[np.
     Parameters
     ----------
     Y : numpy.ndarray
-        Data ``(pixels, bands)``. Under standard deviations a missing (non-finite) band stays missing, alone. Under a
-        covariance bands mix, and a pixel that lacks a band becomes NaN in all: `gls` solves such pixels.
+        Data ``(pixels, bands)``. Under standard deviations a missing (masked or non-finite) band stays missing,
+        alone. Under a covariance bands mix, and a pixel that lacks a band becomes NaN in all: `gls` solves such pixels.
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)``.
     noise : float or numpy.ndarray
@@ -103,7 +105,15 @@ def whiten(Y: np.ndarray, E: np.ndarray, noise: np.ndarray | float) -> tuple[np.
     Y, E = _checked(Y, E)
     factor = noise_factor(noise, E.shape[0])
     if factor.ndim == 1:
-        return Y / factor, E / factor[:, None]
+        try:
+            with np.errstate(over="raise"):
+                return Y / factor, E / factor[:, None]
+        except FloatingPointError as error:
+            raise ConfigError(
+                f"values divided by a noise of {factor.min():.2g} overflow",
+                "data, endmembers and noise in the same units",
+                "Set fill values to NaN, and check the noise",
+            ) from error
     return _solve(factor, Y.T).T, _solve(factor, E)
 
 
@@ -118,7 +128,7 @@ def gls(
     Parameters
     ----------
     Y : numpy.ndarray
-        Data ``(pixels, bands)``; non-finite values are missing.
+        Data ``(pixels, bands)``; masked and non-finite values are missing.
     E : numpy.ndarray
         Endmembers ``(bands, endmembers)``.
     noise : float or numpy.ndarray
@@ -144,7 +154,7 @@ def gls(
         return solver(*whiten(Y, E, noise))
     patterns, group = np.unique(missing, axis=0, return_inverse=True)
     parts: list[tuple[np.ndarray, Any]] = []
-    covariance = np.asarray(noise, dtype=np.float64)
+    covariance = as_float(as_numbers(noise, name="noise"), np.float64, name="noise")
     for number, pattern in enumerate(patterns):
         rows, has = np.flatnonzero(group.ravel() == number), np.flatnonzero(~pattern)
         part, own = Y[np.ix_(rows, has)], covariance[np.ix_(has, has)]
@@ -163,14 +173,8 @@ def _joined(parts: list[tuple[np.ndarray, np.ndarray]], pixels: int) -> np.ndarr
 
 
 def _checked(Y: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    Y, E = np.asarray(Y, dtype=np.float64), np.asarray(E, dtype=np.float64)
-    if Y.ndim != 2 or E.ndim != 2 or Y.shape[1] != E.shape[0]:
-        raise ConfigError(
-            f"Y has the shape {Y.shape} and E the shape {E.shape}",
-            "Y (pixels, bands) and E (bands, endmembers) with the same bands",
-            "Reshape an image (rows, cols, bands) with Y.reshape(-1, bands)",
-        )
-    return Y, E
+    E = as_endmembers(E, largest=LARGEST_LIBRARY)
+    return as_float(as_data(Y, E), np.float64, name="Y"), E
 
 
 def _solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
