@@ -32,6 +32,7 @@ _LEFT_OUT = 0.02  # share of pixels outside from which corners that are pixels a
 _REACHED = 0.3  # abundance that 20 pixels must reach of every corner, and
 _BELOW = 3.0  # noise standard deviations by which its spectrum may be negative: else it is no material, but an escape
 _OFF_PLANE = 1.2  # mean square across the simplex's plane, in noise variances, that gives per-pixel brightness away
+_BEGINNINGS = 4  # of the smallest simplex: one of them alone ends in a larger one in a scene out of three
 _STARTS = 64  # of the largest simplex; its optima are few
 _FITTED = 20_000  # pixels the smallest simplex is fitted to: its faces then move by less than their noise
 
@@ -94,7 +95,8 @@ def linear_corners(
     fits = np.array([_mean_square(X[:, core], C) for C in corners])
     first = int(np.flatnonzero(fits <= fits.min() + _TIED * exact)[0])
     purest = basis @ corners[first]
-    smallest = _smallest(pixels, count, purest)
+    others = [basis @ C for index, C in enumerate(corners) if index != first]
+    smallest = _smallest(pixels, count, [purest, *others[: _BEGINNINGS - 1]])
     if smallest is None or smallest.outside(purest) <= max(_LEFT_OUT, 2 * smallest.outside(smallest.E)):
         return purest if fits[first] <= bound else None
     if not _material(smallest.E, X, basis, noise):
@@ -137,7 +139,7 @@ class _Smallest(NamedTuple):
         return float((far & (self.weight > _CALM)).mean())
 
 
-def _smallest(pixels: Pixels, count: int, start: np.ndarray) -> _Smallest | None:
+def _smallest(pixels: Pixels, count: int, starts: list[np.ndarray]) -> _Smallest | None:
     try:
         reduced = reduce_affine(pixels.Y, count)
     except SceneError:  # the pixels span no simplex with so many corners
@@ -153,13 +155,21 @@ def _smallest(pixels: Pixels, count: int, start: np.ndarray) -> _Smallest | None
     if squares[: int(np.ceil((1 - _TRIM) * squares.size))].mean() > _OFF_PLANE:
         return None
     inside, flat = calm.X[: count - 1, some], noise[: count - 1, : count - 1]
-    corners = reduced.basis.T @ (start - reduced.mean)
-    found = snug_simplex(inside, corners, noise=flat / float(np.median(calm.weight)))
-    if not found.converged:
-        return None
     half = np.linalg.cholesky(flat)
-    E = reduced.spectra(found.corners)
-    return _Smallest(E, reduced, half, np.linalg.solve(half, inside), calm.weight[some])
+    seen = _Smallest(starts[0], reduced, half, np.linalg.solve(half, inside), calm.weight[some])
+    if seen.outside(starts[0]) <= _LEFT_OUT:  # the simplex of pixels holds them all: nothing to look for
+        return seen
+    calmed = flat / float(np.median(calm.weight))
+    found = [snug_simplex(inside, reduced.basis.T @ (start - reduced.mean), noise=calmed) for start in starts]
+    sizes = [_log_volume(simplex.corners) if simplex.converged else np.inf for simplex in found]
+    if not np.isfinite(min(sizes)):
+        return None
+    return seen._replace(E=reduced.spectra(found[int(np.argmin(sizes))].corners))
+
+
+def _log_volume(corners: np.ndarray) -> float:
+    """Logarithm of the volume of a simplex, up to a constant."""
+    return float(np.linalg.slogdet(corners[:, 1:] - corners[:, :1])[1])
 
 
 def _across(Y: np.ndarray, reduced: Reduced) -> np.ndarray:
