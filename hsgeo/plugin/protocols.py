@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
 
 from hsgeo.plugin.needs import FitNeeds, Layout, Needs, VarSpec
+
+if TYPE_CHECKING:
+    from hsgeo.nn import Moment, TrainingResult
 
 __all__ = [
     "ApplyContext",
@@ -215,7 +218,49 @@ class Writer(Protocol):
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Trains the weights of a stage; optional."""
+    """Trains the network of a stage; optional. Built as ``Target()``, without an argument."""
 
-    def train(self, data: Any, *, budget: str, device: str, out: Path) -> None:
-        """Train within a budget such as ``"30min"`` or ``"2000steps"``; leave weights and a model card in ``out``."""
+    def train(
+        self,
+        *,
+        out: Path,
+        budget: str,
+        device: str,
+        seed: int,
+        size: str,
+        precision: str,
+        threads: int | None,
+        resume: bool,
+        command: str,
+        progress: Callable[[Moment], None],
+    ) -> TrainingResult:
+        """Train, usually by `hsgeo.nn.train`, which takes all of these but ``size``.
+
+        Parameters
+        ----------
+        out : pathlib.Path
+            Folder of the files: weights (safetensors), model card, curve, checkpoint.
+        budget : str
+            ``"2000steps"``, ``"30min"`` and the like.
+        device : str
+            ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        seed : int
+            Of everything random.
+        size : str
+            ``"full"``, or ``"small"``: a network and data for a CPU.
+        precision : str
+            ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+        threads : int or None
+            Threads of torch; None: as they are.
+        resume : bool
+            Go on with a training in ``out``.
+        command : str
+            What repeats the training, for the card.
+        progress : callable
+            Called with a `hsgeo.nn.Moment` after every step.
+
+        Returns
+        -------
+        hsgeo.nn.TrainingResult
+            Files and figures.
+        """
