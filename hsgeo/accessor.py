@@ -91,6 +91,10 @@ class HsuAccessor:
         stages: Sequence[Mapping[str, Any] | str] | None = None,
         options: Mapping[str, Any] | None = None,
         endmembers: str | Path | xr.Dataset | None = None,
+        classes: str | Sequence[str] | None = None,
+        labels: Any = None,
+        label_field: str | None = None,
+        label_layer: str | None = None,
         names_from: Any = None,
         seed: int | None = None,
     ) -> dict[str, xr.Dataset]:
@@ -98,7 +102,7 @@ class HsuAccessor:
 
         Parameters
         ----------
-        recipe, stages, options, endmembers, names_from, seed
+        recipe, stages, options, endmembers, classes, labels, label_field, label_layer, names_from, seed
             As for `hsgeo.fit`.
 
         Returns
@@ -114,6 +118,10 @@ class HsuAccessor:
             stages=stages,
             options=options,
             endmembers=endmembers,
+            classes=classes,
+            labels=labels,
+            label_field=label_field,
+            label_layer=label_layer,
             names_from=names_from,
             seed=seed,
         )
@@ -125,6 +133,10 @@ class HsuAccessor:
         stages: Sequence[Mapping[str, Any] | str] | None = None,
         options: Mapping[str, Any] | None = None,
         endmembers: str | Path | xr.Dataset | None = None,
+        classes: str | Sequence[str] | None = None,
+        labels: Any = None,
+        label_field: str | None = None,
+        label_layer: str | None = None,
         names_from: Any = None,
         state: Mapping[str, xr.Dataset] | str | Path | None = None,
         seed: int | None = None,
@@ -135,7 +147,9 @@ class HsuAccessor:
 
         Parameters
         ----------
-        recipe, stages, options, endmembers, names_from, state, seed, tile, client
+        recipe, stages, options, endmembers, classes, labels, label_field, label_layer, names_from
+            As for `hsgeo.unmix`.
+        state, seed, tile, client
             As for `hsgeo.unmix`.
 
         Returns
@@ -151,6 +165,10 @@ class HsuAccessor:
             stages=stages,
             options=options,
             endmembers=endmembers,
+            classes=classes,
+            labels=labels,
+            label_field=label_field,
+            label_layer=label_layer,
             names_from=names_from,
             state=state,
             seed=seed,

@@ -1,12 +1,14 @@
 """One function per verb. The command line and the accessor call these and nothing else."""
 
 from hsgeo.api.again import Run, check_output, check_same_input, read_run, unfinished_tile, writer_name
-from hsgeo.api.benchmark import benchmark_accuracy
+from hsgeo.api.benchmark import benchmark_accuracy, benchmark_noise
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
 from hsgeo.api.evaluate import evaluate
+from hsgeo.api.labels import labels_path
 from hsgeo.api.libraries import draw_library, library_facts, resample_library, write_library
 from hsgeo.api.naming import names_path
 from hsgeo.api.recipes import resolve_recipe, state_recipe
+from hsgeo.api.train import train
 from hsgeo.api.verbs import (
     check_scene,
     fit,
@@ -22,6 +24,7 @@ from hsgeo.api.verbs import (
 __all__ = [
     "Run",
     "benchmark_accuracy",
+    "benchmark_noise",
     "check_output",
     "check_same_input",
     "check_scene",
@@ -31,6 +34,7 @@ __all__ = [
     "draw_library",
     "evaluate",
     "fit",
+    "labels_path",
     "library_facts",
     "list_plugins",
     "names_path",
@@ -43,6 +47,7 @@ __all__ = [
     "resolve_recipe",
     "state_recipe",
     "summarise",
+    "train",
     "unfinished_tile",
     "unmix",
     "write",

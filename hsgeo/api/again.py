@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import xarray as xr
 from hsgeo.errors import ConfigError
 from hsgeo.product.opening import open_product, open_state, unfinished
 from hsgeo.product.provenance import read_provenance
+from hsgeo.stages.labels import Labels
 
 __all__ = ["Run", "check_output", "check_same_input", "read_run", "unfinished_tile", "writer_name"]
 
@@ -32,6 +34,8 @@ class Run:
         Given endmembers, on the scene's bands.
     naming : dict or None
         By which library endmembers were named, and how.
+    labels : hsgeo.stages.labels.Labels or None
+        Labelled pixels, where a stage learnt from them; they give the endmembers, too.
     """
 
     path: str | None
@@ -39,6 +43,7 @@ class Run:
     source: dict[str, Any]
     library: xr.Dataset | None
     naming: dict[str, Any] | None = None
+    labels: Labels | None = None
 
 
 def read_run(path: str | Path) -> Run:
@@ -57,7 +62,7 @@ def read_run(path: str | Path) -> Run:
     Raises
     ------
     ConfigError
-        If a one-file plugin that it used was not given again.
+        If a one-file plugin that it used was not given again, or it holds no labels that a stage needs.
     ProductError
         If it is no product of hsgeo, or incomplete.
     """
@@ -73,7 +78,28 @@ def read_run(path: str | Path) -> Run:
                 "Give it with --plugin",
             )
     given = _given(Path(path), record["recipe"])
-    return Run(record["source"].get("path"), record["recipe"], record["source"], given, record.get("naming"))
+    if given is not None and "given" in record:
+        given = given.assign_attrs(hsgeo_given=json.dumps(record["given"], sort_keys=True))
+    labels = _labels(Path(path), record)
+    library = given if labels is None else None
+    return Run(record["source"].get("path"), record["recipe"], record["source"], library, record.get("naming"), labels)
+
+
+def _labels(path: Path, record: Mapping[str, Any]) -> Labels | None:
+    """Return the labels from which a stage of the run learnt; None: no stage did."""
+    from hsgeo.plugin.registry import registry
+
+    reads = any(var.name == "label" for use in record["recipe"]["stages"] for var in registry().stage(use["use"]).reads)
+    if not reads or record.get("given", {}).get("by") != "labels":
+        return None
+    found = Labels.from_state(open_state(path).get("scene", xr.Dataset())) if path.suffix == ".zarr" else None
+    if found is None:
+        raise ConfigError(
+            f"{path} learnt from labelled pixels and does not hold them",
+            "a product in Zarr, which does",
+            "Run hsgeo unmix --labels again",
+        )
+    return found
 
 
 def _given(path: Path, recipe: Mapping[str, Any]) -> xr.Dataset | None:

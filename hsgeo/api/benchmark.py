@@ -1,4 +1,4 @@
-"""The verb behind ``hsgeo benchmark accuracy``: scenes x recipes x noise x seeds, resumable."""
+"""The verbs behind ``hsgeo benchmark accuracy`` and ``noise``: scenes x methods x noise x seeds, resumable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["benchmark_accuracy", "run_all"]
+__all__ = ["benchmark_accuracy", "benchmark_noise", "run_all"]
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -116,7 +116,100 @@ def _run(case: Any) -> list[dict[str, Any]]:
     return run_case(case, fit=fit, unmix=unmix)
 
 
-def run_all(cases: Sequence[Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
+def benchmark_noise(
+    out: str | Path,
+    *,
+    scenes: Sequence[str],
+    methods: Sequence[str] = (),
+    levels: Sequence[float] = (float("inf"), 30.0, 20.0, 15.0, 10.0),
+    seeds: int = 10,
+    kind: str = "white",
+    data: str | Path | None = None,
+    fresh: bool = False,
+    jobs: int = 1,
+    plugins: Sequence[Path] = (),
+    call: str = "hsgeo benchmark noise",
+    progress: Callable[[str, int, int], None] = _silent,
+) -> list[dict[str, Any]]:
+    """Measure methods that are told the true endmembers against noise, and write ``noise.csv`` and ``noise.md``.
+
+    Runs that the CSV holds for the same method, scene, version and code are not repeated.
+
+    Parameters
+    ----------
+    out : path
+        Folder of the two files.
+    scenes : sequence of str
+        Names of `hsgeo.evaluation.accuracy.scenes.SCENES`.
+    methods : sequence of str
+        Of `hsgeo.evaluation.noise.methods.BUILT_IN`, or stages and recipes such as ``"hybridstu[mode=zero]"``; the
+        closed form is always there.
+    levels : sequence of float
+        SNR in dB; infinity: no noise.
+    seeds : int
+        Runs of every combination.
+    kind : str
+        Of `hsgeo.evaluation.noise.corrupt.KINDS`.
+    data : path, optional
+        Folder of the scenes; synthetic ones need none.
+    fresh : bool
+        Forget what the CSV holds.
+    jobs : int
+        Processes.
+    plugins : sequence of path
+        One-file plugins that the methods need.
+    call : str
+        Said on the page.
+    progress : callable
+        ``progress(what, done, total)``.
+
+    Returns
+    -------
+    list of dict
+        From `hsgeo.evaluation.noise.verdict.summarise`.
+
+    Raises
+    ------
+    ConfigError, RecipeError
+        A scene, method or option does not exist, or a file cannot be used.
+    """
+    from hsgeo.evaluation.noise.page import to_markdown
+    from hsgeo.evaluation.noise.plan import COLUMNS, key_of, left_over, plan_cases
+    from hsgeo.evaluation.noise.rows import append, read
+    from hsgeo.evaluation.noise.verdict import summarise
+
+    folder = Path(out)
+    table = folder / "noise.csv"
+    held = [] if fresh else read(table, COLUMNS)
+    place = None if data is None else Path(data)
+    cases = plan_cases(scenes, methods, levels, seeds, kind=kind, data=place, plugins=tuple(plugins))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            table.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written: {error}", "a folder", "Give another --out") from error
+    left = left_over(cases, held)
+    progress("runs", len(cases) - len(left), len(cases))
+    for finished, rows in enumerate(run_all(left, jobs, run=_run_noise), 1):
+        append(table, COLUMNS, rows)
+        progress("runs", len(cases) - len(left) + finished, len(cases))
+    by_key = {key_of(row): row for row in read(table, COLUMNS)}
+    summary = summarise(by_key[case.key] for case in cases)
+    (folder / "noise.md").write_text(to_markdown(summary, call=call), encoding="utf-8")
+    return summary
+
+
+def _run_noise(case: Any) -> list[dict[str, Any]]:
+    from hsgeo.api.verbs import fit, unmix
+    from hsgeo.evaluation.noise.plan import run_case
+
+    return [run_case(case, fit=fit, unmix=unmix)]
+
+
+def run_all(
+    cases: Sequence[Any], jobs: int, *, run: Callable[[Any], list[dict[str, Any]]] = _run
+) -> Iterator[list[dict[str, Any]]]:
     """Do cases, one after the other or in processes.
 
     Parameters
@@ -125,6 +218,8 @@ def run_all(cases: Sequence[Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
         What to do.
     jobs : int
         Processes; 1: this one.
+    run : callable
+        Does one of them; a function of a module, as processes import it.
 
     Yields
     ------
@@ -132,7 +227,7 @@ def run_all(cases: Sequence[Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
         Rows of each case, as they are done.
     """
     if jobs <= 1:
-        yield from map(_run, cases)
+        yield from map(run, cases)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
@@ -140,7 +235,7 @@ def run_all(cases: Sequence[Any], jobs: int) -> Iterator[list[dict[str, Any]]]:
     # spawn: numba's and BLAS's threads do not survive a fork
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
         try:
-            for future in as_completed([pool.submit(_run, case) for case in cases]):
+            for future in as_completed([pool.submit(run, case) for case in cases]):
                 yield future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)

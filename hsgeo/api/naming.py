@@ -13,7 +13,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["name_state", "names_path"]
+__all__ = ["library_hash", "name_state", "names_path"]
 
 _KEYS = ("library", "by", "threshold", "rival", "scale", "level", "hash")
 
@@ -86,7 +86,7 @@ def name_state(
         threshold=threshold,
         rival=rival,
     )
-    digest = _hash(library, by)
+    digest = library_hash(library, by)
     if asked.get("hash") not in (None, digest):
         raise ConfigError(
             f"the library {path or 'in memory'} is not the one that the names were taken from",
@@ -110,8 +110,21 @@ def name_state(
     notice(_said([str(name) for name in E["endmember"].values], record))
 
 
-def _hash(library: xr.Dataset, by: str) -> str:
-    """Identify a library by what naming sees of it, whatever file format it came in."""
+def library_hash(library: xr.Dataset, by: str) -> str:
+    """Identify a library by its spectra and names, whatever file format it came in.
+
+    Parameters
+    ----------
+    library : xarray.Dataset
+        A library.
+    by : str
+        Column that counts besides ``name``.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
     digest = blake2b(digest_size=16)
     for array in (library["spectra"].transpose("spectrum", "band").values, library["wavelength"].values):
         digest.update(repr(array.shape).encode() + np.ascontiguousarray(array, dtype="<f4").tobytes())

@@ -99,6 +99,8 @@ def open_library(
 
     if isinstance(library, xr.Dataset):
         opened = as_library(library, dtype=dtype)
+        said = {key: library.attrs[key] for key in ("hsgeo_given",) if key in library.attrs}
+        opened = opened.assign_attrs(said)  # where a run that comes again has them from
     elif not isinstance(library, (str, Path)):
         raise ConfigError(
             f"endmembers is a {type(library).__name__}",
@@ -121,6 +123,10 @@ def fit(
     stages: Sequence[Mapping[str, Any] | str] | None = None,
     options: Mapping[str, Any] | None = None,
     endmembers: str | Path | xr.Dataset | None = None,
+    classes: str | Sequence[str] | None = None,
+    labels: Any = None,
+    label_field: str | None = None,
+    label_layer: str | None = None,
     names_from: Any = None,
     seed: int | None = None,
     notice: Callable[[str], None] = _warn,
@@ -140,6 +146,15 @@ def fit(
         ``{"archetypes": {"count": 4}}`` or ``{"archetypes.count": 4}``, over the recipe's.
     endmembers : path or xarray.Dataset, optional
         Given endmembers; stages that only find endmembers are left out.
+    classes : str or sequence of str, optional
+        Names of the classes, ``"soil,water"`` or a list, looked up among the classes and spectra of ``endmembers``
+        (``soil*`` takes all that match); without ``endmembers`` among the procedural `hsgeo.synthetic.MATERIALS`.
+    labels : path, mapping or xarray.DataArray, optional
+        Labelled pixels, whose spectra become the endmembers, one robust centre a class: a file of polygons or points
+        (``.geojson``, ``.shp``, ``.gpkg``), a ``.csv`` with ``name,x,y`` or ``name,row,col``, a mapping
+        ``{name: [(row, col), ...]}``, or a DataArray ``(y, x)`` of names (empty: none) or numbers (0 and below: none).
+    label_field, label_layer : str, optional
+        Field or column of the file that names the class; layer of a GeoPackage.
     names_from : path, xarray.Dataset or mapping, optional
         Library that names the endmembers found, each by its nearest spectrum where that is clear
         (`hsgeo.spectra.naming`); or a mapping with ``library`` and any of ``by``, ``threshold``, ``rival``.
@@ -158,8 +173,9 @@ def fit(
     Raises
     ------
     HsgeoError
-        If a scene, the recipe, an option or the endmembers cannot be used.
+        If a scene, the recipe, an option, the endmembers, classes or labels cannot be used.
     """
+    from hsgeo.api.given import given_spectra
     from hsgeo.plugin.registry import registry
     from hsgeo.run.fit import fit_chain
     from hsgeo.stages.recipe import load_recipe, override
@@ -170,14 +186,23 @@ def fit(
     for scene in opened:
         check_scene(scene)
     chosen = override(load_recipe(recipe, registry(), stages=stages), options, seed=seed)
-    if names_from is not None and endmembers is not None:
-        raise ConfigError("names for endmembers that were given", "endmembers or names_from", "Use rename")
-    library = None if endmembers is None else open_library(endmembers)
+    library, marked = given_spectra(
+        opened,
+        chosen,
+        endmembers=endmembers,
+        classes=classes,
+        labels=labels,
+        label_field=label_field,
+        label_layer=label_layer,
+        names_from=names_from,
+        notice=notice,
+    )
     state = fit_chain(
         opened,
         chosen,
         registry(),
         library=library,
+        labels=marked,
         say_dropped=recipe is not None or stages is not None,  # nobody asked for the default's own
         notice=notice,
         progress=lambda step, fraction: progress(step, round(100 * fraction), 100),
@@ -196,6 +221,10 @@ def unmix(
     stages: Sequence[Mapping[str, Any] | str] | None = None,
     options: Mapping[str, Any] | None = None,
     endmembers: str | Path | xr.Dataset | None = None,
+    classes: str | Sequence[str] | None = None,
+    labels: Any = None,
+    label_field: str | None = None,
+    label_layer: str | None = None,
     names_from: Any = None,
     state: Mapping[str, xr.Dataset] | str | Path | None = None,
     seed: int | None = None,
@@ -214,7 +243,7 @@ def unmix(
     ----------
     scene : xarray.Dataset
         A scene (docs/conventions), lazy, on dask or in memory.
-    recipe, stages, options, endmembers, names_from
+    recipe, stages, options, endmembers, classes, labels, label_field, label_layer, names_from
         As for `fit`.
     state : mapping or path, optional
         From `fit`, or a product that was fitted before; then nothing is learnt.
@@ -256,14 +285,21 @@ def unmix(
             stages=stages,
             options=options,
             endmembers=endmembers,
+            classes=classes,
+            labels=labels,
+            label_field=label_field,
+            label_layer=label_layer,
             names_from=names_from,
             seed=seed,
             notice=notice,
             progress=progress,
         )
-    elif any(given is not None for given in (recipe, stages, options, endmembers, names_from)):
+    elif any(
+        given is not None
+        for given in (recipe, stages, options, endmembers, classes, labels, label_field, label_layer, names_from)
+    ):
         raise ConfigError(
-            "a state was given together with a recipe, stages, options, endmembers or names_from",
+            "a state was given together with a recipe, stages, options, endmembers, classes, labels or names_from",
             "the state alone: it holds all of them",
             "Leave the others out, or fit again",
         )

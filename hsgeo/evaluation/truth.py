@@ -12,10 +12,10 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, ProductError
 from hsgeo.evaluation.conventions import check_convention
+from hsgeo.evaluation.fractions import class_values, fractions
 from hsgeo.evaluation.raster import read_raster
 from hsgeo.evaluation.sound import COVER, check_fractions, check_scale, covered, scaled
-from hsgeo.evaluation.vector.features import VECTOR_SUFFIXES, read_features
-from hsgeo.evaluation.vector.fractions import class_values, fractions
+from hsgeo.vector.features import VECTOR_SUFFIXES, read_features
 
 __all__ = ["open_truth"]
 

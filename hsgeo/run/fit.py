@@ -20,6 +20,7 @@ from hsgeo.stages.apply import Frame, PlannedStep
 from hsgeo.stages.bands import declared_good, look, useful_share
 from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
 from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
+from hsgeo.stages.labels import Labels, class_spectra
 from hsgeo.stages.recipe import Recipe, SceneOptions
 from hsgeo.stages.sample import Patch, draw, top_up
 from hsgeo.stages.source import Source
@@ -101,6 +102,7 @@ def fit_chain(
     registry: Registry,
     *,
     library: xr.Dataset | None = None,
+    labels: Labels | None = None,
     say_dropped: bool = True,
     notice: Callable[[str], None] = lambda text: None,
     progress: Callable[[str, float], None] = lambda step, fraction: None,
@@ -117,6 +119,8 @@ def fit_chain(
         Where the stages are.
     library : xarray.Dataset, optional
         Given endmembers, ``spectra (spectrum, band)``.
+    labels : Labels, optional
+        Labelled pixels of the one scene: its own spectra of the classes are the given endmembers.
     say_dropped : bool
         Whether stages that given endmembers make superfluous are worth a notice.
     notice : callable
@@ -134,8 +138,8 @@ def fit_chain(
         check_quantity(scene, options)
         check_same_bands(scenes[0], scene)
     steps = build_chain(recipe, registry)
-    given = {"spectra": "tile"}
-    if library is not None:
+    given = {"spectra": "tile"} | ({"label": "tile"} if labels is not None else {})
+    if library is not None or labels is not None:
         steps, dropped = drop_endmember_steps(steps)
         if dropped and say_dropped:
             notice(f"endmembers were given: {', '.join(dropped)} left out")
@@ -144,6 +148,9 @@ def fit_chain(
     _check_before_reading(scenes[0], steps, options, recipe.seed, given)
     progress("sample", 0.0)
     materials, shared, seen = _materials(scenes, recipe, options)
+    if labels is not None:
+        library = class_spectra(labels, materials[0].source, materials[0].frame, shared)
+        materials = [replace(material, labels=labels) for material in materials]
     extra, covered = _given_vars(library, steps, shared, scenes[0])
     if not np.array_equal(covered, shared["good"].values):
         lost = int(shared["good"].values.sum() - covered.sum())
@@ -164,6 +171,10 @@ def fit_chain(
         )
     progress("sample", 1.0)
     shared = shared.assign(extra)
+    if library is not None and "hsgeo_given" in library.attrs:  # where the endmembers come from, for the provenance
+        shared.attrs["given"] = library.attrs["hsgeo_given"]
+    if labels is not None and any(var.name == "label" for step in steps for var in step.record.reads):
+        shared = shared.assign(labels.to_variables())
     state: dict[str, xr.Dataset] = {}
     scene_vars = good_only(extra, covered)
     planned: list[PlannedStep] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,9 @@ def product_of(
         The product, lazy.
     """
     recipe = state_recipe(state).model_copy(update={"seed": plan.frame.seed})
-    used = [registry.provider(p.step.record) for p in plan.steps]
-    versions = {info.name: str(info.version) for info in used}
-    versions |= {f"file:{Path(path).name}": digest for path, digest in registry.files.items()}
+    records = [p.step.record for p in plan.steps]
+    versions = {info.name: str(info.version) for info in map(registry.provider, records)}
+    versions |= {f"file:{Path(path).name}": digest for path, digest in registry.files_behind(records).items()}
     record = provenance(
         recipe=recipe.dump(),
         seed=plan.frame.seed,
@@ -97,6 +98,8 @@ def product_of(
         versions=versions,
     )
     record |= naming_record(state["scene"])
+    if "given" in state["scene"].attrs:
+        record["given"] = json.loads(state["scene"].attrs["given"])
     spec = plan.specs["abundance"]
     E = plan.scene_vars.get("endmembers")
     meaning = {"sum": spec.sum or "free"}

@@ -137,12 +137,8 @@ def useful_share(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOpti
 
     Parameters
     ----------
-    scene : xarray.Dataset
-        The scene that the patches are from.
-    patches : sequence of Patch
-        The sample.
-    options : SceneOptions
-        Band choices.
+    scene, patches, options
+        As of `look`.
 
     Returns
     -------

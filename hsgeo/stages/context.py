@@ -54,7 +54,7 @@ class Applying:
 
 @dataclass(frozen=True)
 class Fitting(Applying):
-    """Handed to `Stage.fit`, `ReduceFit.partial` and `Trainer.train`.
+    """Handed to `Stage.fit` and `ReduceFit.partial`.
 
     Parameters
     ----------

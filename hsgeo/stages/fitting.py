@@ -11,10 +11,11 @@ import xarray as xr
 
 from hsgeo.errors import HsgeoError, PluginError, SceneError
 from hsgeo.plugin.needs import FitNeeds, Layout
-from hsgeo.stages.apply import Frame, PlannedStep, Raster, apply_chain, make_kernels
+from hsgeo.stages.apply import Frame, PlannedStep, Raster, apply_chain, fill_value, make_kernels
 from hsgeo.stages.chain import Step
 from hsgeo.stages.context import Fitting
 from hsgeo.stages.devices import pick_device
+from hsgeo.stages.labels import NO_LABEL, Labels
 from hsgeo.stages.sample import Patch, lattice
 from hsgeo.stages.screen import screen
 from hsgeo.stages.source import Source
@@ -44,6 +45,8 @@ class Material:
         What `hsgeo.stages.bands.look` found.
     screened : bool
         Whether samples leave out what looks like cloud, glint, saturation or a fault.
+    labels : Labels or None
+        Labelled pixels; fits of stages that read the tile variable ``label`` see them.
     """
 
     source: Source
@@ -51,6 +54,7 @@ class Material:
     frame: Frame
     look: xr.Dataset
     screened: bool = True
+    labels: Labels | None = None
     _cache: dict[Box, tuple[np.ndarray, np.ndarray | None]] = field(default_factory=dict, compare=False)
 
     def read(self, box: Box) -> tuple[np.ndarray, np.ndarray | None]:
@@ -190,17 +194,29 @@ def _written(step: Step, layout: Layout, state: xr.Dataset) -> dict[str, xr.Data
 def _run(
     step: Step, before: Sequence[PlannedStep], material: Material, boxes: Sequence[Box]
 ) -> list[tuple[dict[str, Raster], np.ndarray]]:
-    """See boxes through the kernels of the steps so far, as far as ``step`` reads what they write."""
+    """See boxes through the kernels of the steps so far, as far as ``step`` reads what they write.
+
+    Labels are added at the end: fits see them, kernels never do, because a fit is applied to scenes without labels.
+    """
     wanted = {var.name for var in step.reads("tile")} | {"spectra"}
     last = max((place for place, planned in enumerate(before, 1) if wanted & planned.specs.keys()), default=0)
     chain = list(before[:last])
     kernels = make_kernels(chain)
     try:
-        return [apply_chain(chain, kernels, material.read, box, material.frame) for box in boxes]
+        seen = [apply_chain(chain, kernels, material.read, box, material.frame) for box in boxes]
     finally:
         for kernel in kernels:
             if kernel is not None:
                 kernel.close()
+    labels = _labels(step, material)
+    if labels is not None:
+        for box, (rasters, _) in zip(boxes, seen, strict=True):
+            rasters["label"] = Raster((), labels.window(box))
+    return seen
+
+
+def _labels(step: Step, material: Material) -> Labels | None:
+    return material.labels if any(var.name == "label" for var in step.reads("tile")) else None
 
 
 def _band_coords(layout: Layout) -> dict[str, Any]:
@@ -218,13 +234,15 @@ def _pixels(
     wanted = {var.name for var in step.reads("tile")}
     rows, cols, numbers = [], [], []
     for number, material in enumerate(materials):
-        for patch, (rasters, _) in zip(
-            material.patches, _run(step, before, material, [p.box for p in material.patches]), strict=True
-        ):
+        boxes = [patch.box for patch in material.patches]
+        labels = _labels(step, material)
+        if labels is not None:
+            boxes += labels.cells(material.frame.height, material.frame.width, boxes)
+        for box, (rasters, _) in zip(boxes, _run(step, before, material, boxes), strict=True):
             valid = ~np.isnan(rasters["spectra"].values).all(axis=0)
             y, x = np.nonzero(valid)
-            rows.append(y + patch.box.y0)
-            cols.append(x + patch.box.x0)
+            rows.append(y + box.y0)
+            cols.append(x + box.x0)
             numbers.append(np.full(y.size, number))
             for name in wanted & rasters.keys() | {"spectra"}:
                 leads[name] = rasters[name].lead
@@ -249,7 +267,9 @@ def _pixels(
     if index.size > needs.pixels:
         # keyed to the pixel, not to its rank: one pixel more or less changes no other pixel's luck
         luck = _luck(materials[0].frame.seed, step.id, row[index], col[index], number_of[index])
-        index = np.sort(index[np.argsort(luck, kind="stable")[: needs.pixels]])
+        labelled = arrays["label"][index] != NO_LABEL if "label" in arrays else np.zeros(index.size, bool)
+        labelled &= np.count_nonzero(labelled) <= needs.pixels // 2  # few are all wanted, of many luck takes enough
+        index = np.sort(index[np.lexsort((luck, ~labelled))[: needs.pixels]])
     report["used"] = int(index.size)
     sample = xr.Dataset(
         {name: ((*leads[name], "pixel"), np.ascontiguousarray(values[..., index])) for name, values in arrays.items()},
@@ -281,9 +301,12 @@ def _patches(
     most = max(1, needs.pixels // (needs.patch * needs.patch * len(materials)))
     for material in materials:
         cells = lattice(material.frame.height, material.frame.width, needs.patch)
-        rng = generator(material.frame.seed, step.id, 2)
-        chosen = sorted(rng.permutation(len(cells))[:most])
-        boxes = [cells[i] for i in chosen]
+        order = generator(material.frame.seed, step.id, 2).permutation(len(cells))
+        labels = _labels(step, material)
+        if labels is not None:  # patches with labels first, up to half of them
+            first = order[labels.held_by([cells[i] for i in order])][: max(1, most // 2)]
+            order = np.concatenate([first, order[~np.isin(order, first)]])
+        boxes = [cells[i] for i in sorted(order[:most])]
         for box, (rasters, _) in zip(boxes, _run(step, before, material, boxes), strict=True):
             if np.isnan(rasters["spectra"].values).all():
                 continue
@@ -292,9 +315,7 @@ def _patches(
             for name in wanted & rasters.keys() | {"spectra"}:
                 values = rasters[name].values
                 whole = np.full(
-                    (*values.shape[:-2], needs.patch, needs.patch),
-                    np.nan if values.dtype.kind == "f" else 0,
-                    values.dtype,
+                    (*values.shape[:-2], needs.patch, needs.patch), fill_value(values.dtype.name), values.dtype
                 )
                 whole[..., : box.height, : box.width] = values
                 leads[name] = rasters[name].lead

@@ -27,7 +27,7 @@ class _Model(BaseModel):
 class SceneOptions(_Model):
     """How the scene is looked at, whatever the stages."""
 
-    mask: tuple[Literal[_FLAGS], ...] = Field(  # type: ignore[valid-type]
+    mask: tuple[Literal[_FLAGS], ...] = Field(  # type: ignore[valid-type]  # names kept once, in _FLAGS
         ("cloud", "cloud_shadow", "cirrus", "invalid"),
         description="Quality flags that leave a pixel out (flag names of docs/conventions).",
     )

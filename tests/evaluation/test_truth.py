@@ -11,7 +11,7 @@ import rasterio
 import hsgeo
 from hsgeo.errors import ConfigError
 from hsgeo.evaluation.truth import open_truth
-from hsgeo.evaluation.vector.features import read_features
+from hsgeo.vector.features import read_features
 from tests.evaluation.helpers import LEFT, NAMES, SIDE, TOP, placed, smooth
 
 

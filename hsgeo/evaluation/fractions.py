@@ -9,13 +9,11 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.errors import ConfigError
-from hsgeo.evaluation.vector.features import Features
 from hsgeo.product.placement import find_placement
+from hsgeo.vector.features import Features
+from hsgeo.vector.placing import point_pixels, project, strips, touched
 
 __all__ = ["Labels", "class_values", "fractions"]
-
-_SUB = 10  # sub-pixels a side: areas to 1 %, and edges that are straight within a pixel much better
-_CELLS = 2**22  # sub-pixels rasterised at a time: 16 MB, and as float64 fractions 32 MB
 
 Labels = tuple[list[str], np.ndarray]
 """Names of the classes, and the fractions ``(features, classes)`` of each feature."""
@@ -105,9 +103,6 @@ def fractions(
         The product is not placed on the Earth, or no feature lies on it.
     """
     from affine import Affine
-    from rasterio.crs import CRS
-    from rasterio.errors import CRSError
-    from rasterio.warp import transform_geom
 
     place = find_placement(like)
     if place.crs is None or place.transform is None:
@@ -116,26 +111,11 @@ def fractions(
             "a georeferenced product for a truth of polygons or points",
             "Give the truth as .npz with the product's rows and columns",
         )
-    notes = []
-    geometries: list[Any] = list(features.geometries)
-    if features.crs is None:
-        notes.append("the truth names no CRS: it is taken to be the product's")
-    else:
-        try:
-            source = CRS.from_user_input(features.crs)
-        except CRSError as error:
-            raise ConfigError(
-                f"the CRS of the truth is not understood: {features.crs[:80]}", "EPSG code or WKT", "Export it again"
-            ) from error
-        if source != place.crs:
-            geometries = transform_geom(source, place.crs, geometries)
-    sound = [k for k, geometry in enumerate(geometries) if _sound(geometry)]
-    if len(sound) < len(geometries):
-        notes.append(f"{len(geometries) - len(sound)} damaged features of the truth were left out")
-    geometries, values = [geometries[k] for k in sound], labels[1][sound]
-    if not geometries:
-        raise ConfigError("no feature of the truth has sound coordinates", "polygons or points", "Export it again")
-    like, affine = _cut(like, geometries, Affine(*place.transform))
+    geometries, sound, notes = project(features, place.crs, what="the truth", whose="the product")
+    values = labels[1][sound]
+    affine = Affine(*place.transform)
+    rows, cols = touched(geometries, affine, place.shape)
+    like, affine = like.isel(y=rows, x=cols), affine * Affine.translation(cols.start, rows.start)
     shape = (like.sizes["y"], like.sizes["x"])
     area = [g["type"].endswith("Polygon") for g in geometries]
     if all(area):
@@ -156,31 +136,6 @@ def fractions(
     if "spatial_ref" in truth.coords:
         truth["abundance"].attrs["grid_mapping"] = "spatial_ref"
     return truth, notes
-
-
-def _cut(like: xr.Dataset, geometries: list[Any], affine: Any) -> tuple[xr.Dataset, Any]:
-    """Return the part of the product on which the features lie, and its affine."""
-    from affine import Affine
-    from rasterio.features import bounds
-
-    boxes = np.array([bounds(geometry) for geometry in geometries])
-    (left, low), (right, high) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
-    corners = np.array([~affine * (x, y) for x in (left, right) for y in (low, high)])
-    first = np.floor(corners.min(axis=0)).astype(int)
-    last = np.floor(corners.max(axis=0)).astype(int) + 1
-    window = {
-        dim: slice(min(max(0, a), like.sizes[dim] - 1), max(1, min(like.sizes[dim], b)))
-        for dim, a, b in zip(("x", "y"), first.tolist(), last.tolist(), strict=True)
-    }
-    window = {dim: span if span.start < span.stop else slice(0, 1) for dim, span in window.items()}
-    return like.isel(window), affine * Affine.translation(window["x"].start, window["y"].start)
-
-
-def _sound(geometry: Any) -> bool:
-    """Tell whether a geometry is whole, and its coordinates finite; reprojection makes infinities far away."""
-    from rasterio.features import bounds, is_valid_geom
-
-    return bool(is_valid_geom(geometry)) and bool(np.isfinite(bounds(geometry)).all())
 
 
 def plain(name: object) -> str:
@@ -220,25 +175,15 @@ def _number(value: Any) -> float:
 def _from_polygons(
     geometries: list[Any], values: np.ndarray, affine: Any, shape: tuple[int, int], min_cover: float
 ) -> np.ndarray:
-    from affine import Affine
-    from rasterio.features import rasterize
-
-    rows, cols = shape
-    out = np.full((values.shape[1], rows, cols), np.nan, np.float32)
+    out = np.full((values.shape[1], *shape), np.nan, np.float32)
     usable = [i for i in range(len(geometries)) if np.isfinite(values[i]).all()]
-    shapes = [(geometries[i], i + 1) for i in usable]
     table = np.vstack([np.zeros(values.shape[1]), np.nan_to_num(values)])
-    step = max(1, _CELLS // (cols * _SUB**2))
-    for top in range(0, rows if shapes else 0, step):
-        high = min(step, rows - top)
-        fine = affine * Affine.translation(0, top) * Affine.scale(1 / _SUB)
-        index = rasterize(shapes, out_shape=(high * _SUB, cols * _SUB), transform=fine, fill=0, dtype="int32")
-        cells = index.reshape(high, _SUB, cols, _SUB)
+    for top, stop, cells in strips([(geometries[i], i + 1) for i in usable], affine, shape):
         cover = (cells > 0).mean(axis=(1, 3))
         seen = cover >= max(min_cover, 1e-9)
         for k in range(values.shape[1]):
             part = table[cells, k].mean(axis=(1, 3))
-            out[k, top : top + high][seen] = (part[seen] / cover[seen]).astype(np.float32)
+            out[k, top:stop][seen] = (part[seen] / cover[seen]).astype(np.float32)
     return out
 
 
@@ -246,12 +191,10 @@ def _from_points(geometries: list[Any], values: np.ndarray, affine: Any, shape: 
     inverse = ~affine
     total, count = np.zeros((*shape, values.shape[1])), np.zeros(shape)
     for geometry, row in zip(geometries, values, strict=True):
-        points = geometry["coordinates"] if geometry["type"] == "MultiPoint" else [geometry["coordinates"]]
-        for point in points:
-            x, y = inverse * (point[0], point[1])
-            if 0 <= y < shape[0] and 0 <= x < shape[1] and np.isfinite(row).all():
-                total[int(y), int(x)] += row
-                count[int(y), int(x)] += 1
+        if np.isfinite(row).all():
+            for y, x in point_pixels(geometry, inverse, shape):
+                total[y, x] += row
+                count[y, x] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / count[..., None]
     return np.moveaxis(mean, -1, 0).astype(np.float32)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hsgeo.errors import ConfigError
-from hsgeo.evaluation.vector.features import Features
+from hsgeo.vector.features import Features
 
 __all__ = ["read_shapefile"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hsgeo.errors import ConfigError
-from hsgeo.evaluation.vector.features import Features
+from hsgeo.vector.features import Features
 
 __all__ = ["read_geopackage"]
 
@@ -17,13 +17,15 @@ _ENVELOPE = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}  # bytes by the header's envelope
 _DEEPEST = 2  # levels of collections inside each other; a geometry has one, and a file that nests more means harm
 
 
-def read_geopackage(path: Path) -> Features:
-    """Read the one feature layer of a GeoPackage.
+def read_geopackage(path: Path, *, layer: str | None = None) -> Features:
+    """Read a feature layer of a GeoPackage.
 
     Parameters
     ----------
     path : pathlib.Path
         The file; opened read-only.
+    layer : str, optional
+        Name of the layer; None: the only one.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def read_geopackage(path: Path) -> Features:
     Raises
     ------
     ConfigError
-        It holds no layer of features, or several.
+        It holds no layer of features, several and none was named, or none of that name.
     OSError, ValueError
         It cannot be read or is damaged.
     """
@@ -43,12 +45,14 @@ def read_geopackage(path: Path) -> Features:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
             base.row_factory = sqlite3.Row
             layers = base.execute("SELECT table_name, column_name, srs_id FROM gpkg_geometry_columns").fetchall()
+            named = ", ".join(str(found["table_name"]) for found in layers) or "none"
+            if layer is not None:
+                layers = [found for found in layers if str(found["table_name"]) == layer]
             if len(layers) != 1:
-                named = ", ".join(str(layer["table_name"]) for layer in layers) or "none"
                 raise ConfigError(
-                    f"{path} holds {len(layers)} layers of features: {named}",
-                    "one",
-                    "Export the layer of the truth to a file of its own",
+                    f"{path} has no layer {layer!r}" if layer else f"{path} holds several layers of features, or none",
+                    f"one of its layers: {named}",
+                    "Name it (--label-layer), or export it to a file of its own",
                 )
             table, column, srs = layers[0]
             quoted = '"' + str(table).replace('"', '""') + '"'

@@ -38,13 +38,15 @@ class Features:
         return list(dict.fromkeys(name for row in self.properties for name in row))
 
 
-def read_features(path: str | Path) -> Features:
+def read_features(path: str | Path, *, layer: str | None = None) -> Features:
     """Read polygons or points.
 
     Parameters
     ----------
     path : path
         ``.geojson``, ``.shp`` (with ``.dbf`` and ``.prj`` beside it) or ``.gpkg``.
+    layer : str, optional
+        Layer of a GeoPackage that has several; None: its only one.
 
     Returns
     -------
@@ -54,20 +56,24 @@ def read_features(path: str | Path) -> Features:
     Raises
     ------
     ConfigError
-        The file cannot be read, is of another format, or holds no polygon and no point.
+        The file cannot be read, is of another format, has no such layer, or holds no polygon and no point.
     """
     path = Path(path)
+    if layer is not None and path.suffix.lower() != ".gpkg":
+        raise ConfigError(
+            f"the layer {layer!r} of {path}, which has no layers", "a layer of a GeoPackage", "Leave the layer out"
+        )
     try:
         if path.suffix.lower() == ".shp":
-            from hsgeo.evaluation.vector.shapefile import read_shapefile
+            from hsgeo.vector.shapefile import read_shapefile
 
             found = read_shapefile(path)
         elif path.suffix.lower() == ".gpkg":
-            from hsgeo.evaluation.vector.geopackage import read_geopackage
+            from hsgeo.vector.geopackage import read_geopackage
 
-            found = read_geopackage(path)
+            found = read_geopackage(path, layer=layer)
         else:
-            from hsgeo.evaluation.vector.geojson import read_geojson
+            from hsgeo.vector.geojson import read_geojson
 
             found = read_geojson(path)
     except ConfigError:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from hsgeo.errors import ConfigError
-from hsgeo.evaluation.vector.features import Features
+from hsgeo.vector.features import Features
 
 __all__ = ["read_geojson"]
 
