@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from importlib import import_module
 from typing import Any
 
 import click
 
 from hsgeo._version import __version__
+from hsgeo.cli.lazy import LazyGroup
 from hsgeo.errors import HsgeoError, HsgeoWarning
 
 __all__ = ["cli", "main"]
@@ -26,11 +26,12 @@ _COMMANDS = {
     "demo": "hsgeo.cli.demo:demo",
     "evaluate": "hsgeo.cli.evaluate:evaluate",
     "benchmark": "hsgeo.cli.benchmark:benchmark",
+    "train": "hsgeo.cli.train:train",
 }
 
 
-class _Lazy(click.Group):
-    """Loads a command's file when the command is asked for, and plugins' commands after the own ones."""
+class _Root(LazyGroup):
+    """Asks the plugins for their commands when one is wanted that is not among the own ones, or all are."""
 
     _plugins_asked = False
 
@@ -43,18 +44,17 @@ class _Lazy(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         self._ask_plugins()
-        return [*_COMMANDS, *sorted(set(self.commands) - set(_COMMANDS))]
+        return super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _COMMANDS:
-            module, _, attribute = _COMMANDS[cmd_name].partition(":")
-            command: click.Command = getattr(import_module(module), attribute)
-            return command
-        self._ask_plugins()
+        if cmd_name not in self.lazy:
+            self._ask_plugins()
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Root, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="hsgeo")
 def cli() -> None:
     """Georeferenced hyperspectral scenes to abundance maps people can trust.

@@ -29,6 +29,10 @@ class Job:
     select: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
+    classes: str | None = None
+    labels: Any = None
+    label_field: str | None = None
+    label_layer: str | None = None
     names_from: Any = None
     count: int | None = None
     seed: int | None = None
@@ -63,7 +67,7 @@ def run_job(job: Job) -> int:
     from hsgeo.run.cluster import cluster_client
 
     start = time.perf_counter()
-    read = (job.input, job.endmembers, job.state, api.names_path(job.names_from))
+    read = (job.input, job.endmembers, job.state, api.names_path(job.names_from), api.labels_path(job.labels))
     inputs = [path for path in read if isinstance(path, Path)]
     api.check_output(job.out, overwrite=job.overwrite, resume=job.resume, inputs=inputs)
     seen: list[str] = []
@@ -97,10 +101,21 @@ def run_job(job: Job) -> int:
             drop=job.drop,
             rename=job.rename,
         )
+        if isinstance(job.endmembers, Path):
+            library.encoding["source"] = str(job.endmembers)
     with cluster_client(job.cluster) as client, progress_bars(quiet=job.quiet) as progress:
         if state is None:
             state = api.fit(
-                scene, recipe=recipe, endmembers=library, names_from=job.names_from, notice=tell, progress=progress
+                scene,
+                recipe=recipe,
+                endmembers=library,
+                classes=job.classes,
+                labels=job.labels,
+                label_field=job.label_field,
+                label_layer=job.label_layer,
+                names_from=job.names_from,
+                notice=tell,
+                progress=progress,
             )
         product = api.unmix(
             scene,

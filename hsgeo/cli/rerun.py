@@ -61,6 +61,7 @@ def rerun(
         out=out,
         recipe=again.recipe,
         endmembers=again.library,
+        labels=again.labels,
         names_from=named,
         cluster=cluster,
         overwrite=overwrite,

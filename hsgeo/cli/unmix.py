@@ -45,7 +45,24 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The product: .zarr or .tif (COG).")
 @click.option("--recipe", help="Name or YAML file; default: the one for everybody.")
 @click.option("-o", "options", multiple=True, metavar="STEP.KEY=VALUE", help="Option of a step, scene, reader, output.")
-@click.option("--endmembers", type=click.Path(path_type=Path), help="Library (.sli, .csv, .zarr, .nc) or a product.")
+@click.option(
+    "--endmembers",
+    "--library",
+    type=click.Path(path_type=Path),
+    help="Library (.sli, .csv, .zarr, .nc) or a product.",
+)
+@click.option(
+    "--classes",
+    metavar="A,B,...",
+    help="Classes to look up in the library, or without one among procedural spectra; soil* takes all that match.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Labelled polygons or points (.gpkg, .geojson, .shp, .csv): the scene's own spectra of these classes.",
+)
+@click.option("--label-field", metavar="NAME", help="Field of the labels that names the class.")
+@click.option("--label-layer", metavar="NAME", help="Layer of the labels, where a GeoPackage has several.")
 @click.option("--class-level", metavar="COLUMN", help="Column of the library that holds its classes, such as level_2.")
 @click.option("--library-scale", type=float, help="Factor from the library's numbers to reflectance.")
 @click.option(
@@ -86,6 +103,10 @@ def unmix(
     recipe: str | None,
     options: tuple[str, ...],
     endmembers: Path | None,
+    classes: str | None,
+    labels: Path | None,
+    label_field: str | None,
+    label_layer: str | None,
     class_level: str | None,
     library_scale: float | None,
     select: tuple[str, ...],
@@ -121,16 +142,26 @@ def unmix(
         )
     if name_by is not None and name_from is None:
         raise ConfigError("--name-by without --name-from", "them together", "Give --name-from")
-    if name_from is not None and endmembers is not None:
-        raise ConfigError("--name-from together with --endmembers", "one of them", "Use --rename")
-    if state is not None and any(given for given in (recipe, options, endmembers, name_from, count is not None)):
+    if labels is None and (label_field or label_layer):
+        raise ConfigError("--label-field or --label-layer without --labels", "them together", "Give --labels")
+    if labels is not None and (endmembers or classes):
         raise ConfigError(
-            "--state together with --recipe, -o, --count, --name-from or --endmembers",
+            f"--labels together with {'--endmembers' if endmembers else '--classes'}",
+            "one of them: labelled pixels give the endmembers themselves",
+            "Leave one out",
+        )
+    if name_from is not None and (endmembers or classes or labels):
+        raise ConfigError("--name-from together with given endmembers", "one of them", "Use --rename")
+    learnt = (recipe, options, endmembers, classes, labels, name_from, count is not None)
+    if state is not None and any(given for given in learnt):
+        raise ConfigError(
+            "--state together with --recipe, -o, --count, --name-from, --endmembers, --classes or --labels",
             "--state alone: it holds all of them",
             "Leave the others out, or fit again without --state",
         )
-    if endmembers is not None and count is not None:
-        raise ConfigError("--count together with --endmembers", "one of them", "Choose with --select or --drop")
+    if count is not None and (endmembers or classes or labels):
+        given = "--endmembers" if endmembers else "--classes" if classes else "--labels"
+        raise ConfigError(f"--count together with {given}", "one of them", "Choose with --select or --drop")
     laid = _options(options)
     if count is not None and any(key.endswith(".count") for key in laid):
         raise ConfigError("--count together with -o STEP.count", "one of them", "Leave one out")
@@ -142,6 +173,10 @@ def unmix(
         recipe=recipe,
         options=laid,
         endmembers=endmembers,
+        classes=classes,
+        labels=labels,
+        label_field=label_field,
+        label_layer=label_layer,
         class_level=class_level,
         library_scale=library_scale,
         select=select,

@@ -19,7 +19,7 @@ hookimpl = pluggy.HookimplMarker("hsgeo")
 
 
 @hookspec
-def hsgeo_readers() -> Iterable[ReaderRecord]:  # type: ignore[empty-body]
+def hsgeo_readers() -> Iterable[ReaderRecord]:
     """Name the readers of this plugin.
 
     Examples
@@ -31,7 +31,7 @@ def hsgeo_readers() -> Iterable[ReaderRecord]:  # type: ignore[empty-body]
 
 
 @hookspec
-def hsgeo_stages() -> Iterable[StageRecord]:  # type: ignore[empty-body]
+def hsgeo_stages() -> Iterable[StageRecord]:
     """Name the stages of this plugin.
 
     Examples
@@ -47,7 +47,7 @@ def hsgeo_stages() -> Iterable[StageRecord]:  # type: ignore[empty-body]
 
 
 @hookspec
-def hsgeo_writers() -> Iterable[WriterRecord]:  # type: ignore[empty-body]
+def hsgeo_writers() -> Iterable[WriterRecord]:
     """Name the writers of this plugin.
 
     Examples
@@ -59,7 +59,7 @@ def hsgeo_writers() -> Iterable[WriterRecord]:  # type: ignore[empty-body]
 
 
 @hookspec
-def hsgeo_catalogs() -> Iterable[CatalogRecord]:  # type: ignore[empty-body]
+def hsgeo_catalogs() -> Iterable[CatalogRecord]:
     """Name the data folders of this plugin: sensors, recipes, weights, spectra, scenes.
 
     Examples

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from hsgeo.errors import PluginError
@@ -24,7 +24,7 @@ _lock = threading.RLock()
 class _Loader(importlib.machinery.SourceFileLoader):
     """Compiles from source each time: no ``__pycache__`` beside the user's file, none that is stale read."""
 
-    def get_code(self, fullname: str):  # type: ignore[no-untyped-def]
+    def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
 
 

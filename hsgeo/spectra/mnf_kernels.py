@@ -1,6 +1,5 @@
 """The compiled loop that projects pixels on a subspace. Nothing here may depend on where a pixel stands."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -13,7 +12,7 @@ _ROUNDS = 30  # of filling missing bands: with 5 % missing each round shrinks th
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def denoise(Y, mean, forward, inverse):  # type: ignore[no-untyped-def]
+def denoise(Y, mean, forward, inverse):
     """Project ``Y (bands, pixels)``; see `hsgeo.spectra.mnf.denoise_block`."""
     bands, pixels = Y.shape
     count = forward.shape[1]

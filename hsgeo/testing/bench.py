@@ -106,10 +106,10 @@ def global_random(seed: int) -> Iterator[list[str]]:
 def _steady(call: Callable[[], T]) -> T:
     """Call with the global generators in a known state, so that only the law of seeds sees a hidden use of them."""
     watch = _randomness.get() or _Randomness()
-    torch = sys.modules.get("torch")
-    kept = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None  # noqa: NPY002
+    torch: Any = sys.modules.get("torch")  # watched where a stage has loaded it; never loaded here
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
     random.seed(watch.seed)
-    np.random.seed(watch.seed)  # noqa: NPY002  the global generator is the subject here
+    np.random.seed(watch.seed)
     if torch:
         torch.manual_seed(watch.seed)
     before = random.getstate(), _numpy_state(), torch.get_rng_state() if torch else None
@@ -118,19 +118,19 @@ def _steady(call: Callable[[], T]) -> T:
         used = {
             "random": random.getstate() != before[0],
             "numpy.random": _numpy_state() != before[1],
-            "torch": bool(torch) and not torch.equal(torch.get_rng_state(), before[2]),  # type: ignore[union-attr]
+            "torch": bool(torch) and not torch.equal(torch.get_rng_state(), before[2]),
         }
         watch.touched.extend(name for name, hit in used.items() if hit and name not in watch.touched)
         return result
     finally:
         random.setstate(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
+        np.random.set_state(kept[1])
         if torch:
             torch.set_rng_state(kept[2])
 
 
 def _numpy_state() -> tuple[Any, ...]:
-    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    name, keys, *rest = np.random.get_state(legacy=True)
     return (name, np.asarray(keys).tobytes(), *rest)
 
 

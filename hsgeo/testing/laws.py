@@ -83,9 +83,10 @@ def _loaded(module: str, files: tuple[str, ...]) -> tuple[str, ...]:
         f"importlib.import_module({module!r})\n"
         f"print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])\n"
     )
-    # a fresh interpreter with this one's path: what is loaded here already must not count
+    # a fresh interpreter with this one's path: what is loaded here already must not count.
     path = f"import sys; sys.path[:] = {sys.path!r}\n"
-    done = subprocess.run([sys.executable, "-c", path + source], capture_output=True, text=True, check=False)  # noqa: S603
+    command = [sys.executable, "-c", path + source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  made in the lines above
     assert done.returncode == 0, f"the plugin module {module} does not import alone:\n{done.stderr[-2000:]}"
     return tuple(done.stdout.rpartition("LOADED")[2].split())
 

@@ -64,7 +64,7 @@ def outputs_are_as_declared(case: StageCase) -> None:
     sizes = {"band": case.layout.bands, "y": case.layout.height, "x": case.layout.width}
     if case.layout.endmembers:
         sizes["endmember"] = len(case.layout.endmembers)
-    found: dict[str, xr.DataArray] = {name: case.state[name] for name in case.state.data_vars}  # type: ignore[misc]
+    found: dict[str, xr.DataArray] = {str(name): case.state[name] for name in case.state.data_vars}
     if tiles(case.record):
         found |= case.result
         batch, _ = bench.batches(case.inputs, case.needs)[0]
@@ -281,7 +281,7 @@ def seeds_are_declared(case: StageCase) -> None:
     for seed in (1, 2):
         with bench.global_random(seed) as touched:
             state = bench.fit(case.stage(), case.inputs)
-            found: dict[str, xr.DataArray] = {str(name): array for name, array in state.variables.items()}  # type: ignore[misc]
+            found = {str(name): state[name] for name in state.variables}
             if tiles(case.record):
                 worker = bench.kernel(case.stage(), state, case.inputs)
                 assert worker is not None

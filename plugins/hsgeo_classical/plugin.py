@@ -4,74 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hsgeo.plugin import StageRecord, hookimpl, scene, tile
+from hsgeo.plugin import StageRecord, Var, hookimpl, scene, tile
+
+_SPECTRA, _ENDMEMBERS = tile("spectra"), scene("endmembers")
+
+
+def _stage(
+    name: str,
+    module: str,
+    summary: str,
+    *,
+    reads: tuple[Var, ...],
+    writes: tuple[Var, ...],
+    options: str | None = None,
+    overcomplete: bool = False,
+) -> StageRecord:
+    """Name the stage ``sunsal-tv``: the class ``SunsalTv``, with ``SunsalTvOptions`` where no others are named."""
+    class_ = name.title().replace("-", "")
+    target, options = f"hsgeo_classical.{module}:{class_}", f"hsgeo_classical.config:{options or class_ + 'Options'}"
+    return StageRecord(name, target, summary, options, reads, writes, overcomplete=overcomplete)
 
 
 @hookimpl
 def hsgeo_stages() -> Iterator[StageRecord]:
     """Name the classical stages."""
-    yield StageRecord(
-        "archetypes",
-        "hsgeo_classical.extraction.archetypes:Archetypes",
-        "endmembers by archetypal analysis with restarts and robust vertices (default)",
-        "hsgeo_classical.config:ArchetypesOptions",
-        reads=(tile("spectra"), scene("count", optional=True)),
-        writes=(scene("endmembers"),),
-    )
-    yield StageRecord(
-        "vca",
-        "hsgeo_classical.extraction.vca:Vca",
-        "endmembers by vertex component analysis, largest simplex of several draws",
-        "hsgeo_classical.config:VcaOptions",
-        reads=(tile("spectra"), scene("count", optional=True)),
-        writes=(scene("endmembers"),),
-    )
     for name, summary in (
+        ("archetypes", "endmembers by archetypal analysis with restarts and robust vertices (default)"),
+        ("vca", "endmembers by vertex component analysis, largest simplex of several draws"),
         ("nfindr", "endmembers by N-FINDR, the pixels that span the largest simplex, best of several starts"),
         ("sivm", "endmembers by simplex volume maximisation, pixel after pixel, nothing random"),
         ("sisal", "endmembers by SISAL, the smallest simplex around the pixels; for scenes without pure pixels"),
         ("atgp", "endmembers by automatic target generation, the pixels least explained, nothing random"),
     ):
-        yield StageRecord(
-            name,
-            f"hsgeo_classical.extraction.{name}:{name.capitalize()}",
-            summary,
-            f"hsgeo_classical.config:{name.capitalize()}Options",
-            reads=(tile("spectra"), scene("count", optional=True)),
-            writes=(scene("endmembers"),),
-        )
-    for name, summary in (
-        ("hysime", "number of endmembers and noise of the bands by HySime"),
-        ("nwhfc", "number of endmembers and noise of the bands by noise-whitened eigenvalue tests (NWHFC)"),
-        ("stability", "number of endmembers that halves of the scene agree on"),
+        reads = (_SPECTRA, scene("count", optional=True))
+        yield _stage(name, f"extraction.{name}", summary, reads=reads, writes=(_ENDMEMBERS,))
+    for name, options, summary in (
+        ("hysime", "CountingOptions", "number of endmembers and noise of the bands by HySime"),
+        (
+            "nwhfc",
+            "NwhfcOptions",
+            "number of endmembers and noise of the bands by noise-whitened eigenvalue tests (NWHFC)",
+        ),
+        ("stability", "CountingOptions", "number of endmembers that halves of the scene agree on"),
     ):
-        yield StageRecord(
-            name,
-            f"hsgeo_classical.counting.{name}:{name.capitalize()}",
-            summary,
-            f"hsgeo_classical.config:{'Nwhfc' if name == 'nwhfc' else 'Counting'}Options",
-            reads=(tile("spectra"),),
-            writes=(scene("count"), scene("noise")),
-        )
-    for name, summary in (
-        ("bvls", "abundances between bounds, sum free (bounded-variable least squares)"),
-        ("nnls", "abundances, non-negative, sum free (non-negative least squares)"),
-        ("ucls", "abundances, unconstrained least squares"),
+        writes = (scene("count"), scene("noise"))
+        yield _stage(name, f"counting.{name}", summary, options=options, reads=(_SPECTRA,), writes=writes)
+    for name, options, summary in (
+        ("bvls", "BvlsOptions", "abundances between bounds, sum free (bounded-variable least squares)"),
+        ("nnls", "AbundanceOptions", "abundances, non-negative, sum free (non-negative least squares)"),
+        ("ucls", "AbundanceOptions", "abundances, unconstrained least squares"),
     ):
-        yield StageRecord(
+        yield _stage(
             name,
-            f"hsgeo_classical.abundance.{name}:{name.capitalize()}",
+            f"abundance.{name}",
             summary,
-            f"hsgeo_classical.config:{'Bvls' if name == 'bvls' else 'Abundance'}Options",
-            reads=(tile("spectra"), scene("endmembers")),
+            options=options,
+            reads=(_SPECTRA, _ENDMEMBERS),
             writes=(tile("abundance"), tile("rmse"), tile("abundance_std", optional=True)),
         )
-    yield StageRecord(
+    yield _stage(
         "fcls",
-        "hsgeo_classical.abundance.fcls:Fcls",
+        "abundance.fcls",
         "abundances, non-negative and summing to one, gain or shade on request (fully constrained least squares)",
-        "hsgeo_classical.config:FclsOptions",
-        reads=(tile("spectra"), scene("endmembers")),
+        reads=(_SPECTRA, _ENDMEMBERS),
         writes=(
             scene("endmembers", optional=True),  # with shade=explicit: the zero spectrum is one of them
             tile("abundance"),
@@ -80,41 +75,31 @@ def hsgeo_stages() -> Iterator[StageRecord]:
             tile("abundance_std", optional=True),
         ),
     )
-    yield StageRecord(
+    yield _stage(
         "noise",
-        "hsgeo_classical.cleaning.noise:Noise",
+        "cleaning.noise",
         "noise of every band from every pixel, by regression or by differences of neighbours",
-        "hsgeo_classical.config:NoiseOptions",
-        reads=(tile("spectra"),),
+        reads=(_SPECTRA,),
         writes=(scene("noise"),),
     )
     for name, summary in (
         ("denoise", "spectra without what lies outside of the signal's subspace (minimum noise fraction)"),
         ("destripe", "spectra without column stripes; for push-broom scenes in sensor geometry"),
     ):
-        yield StageRecord(
-            name,
-            f"hsgeo_classical.cleaning.{name}:{name.capitalize()}",
-            summary,
-            f"hsgeo_classical.config:{name.capitalize()}Options",
-            reads=(tile("spectra"),),
-            writes=(tile("spectra"),),
-        )
-    yield StageRecord(
+        yield _stage(name, f"cleaning.{name}", summary, reads=(_SPECTRA,), writes=(_SPECTRA,))
+    yield _stage(
         "sunsal",
-        "hsgeo_classical.abundance.sunsal:Sunsal",
+        "abundance.sunsal",
         "sparse abundances, few of many endmembers, sum free or one (the problem of SUnSAL, exact)",
-        "hsgeo_classical.config:SunsalOptions",
-        reads=(tile("spectra"), scene("endmembers")),
+        reads=(_SPECTRA, _ENDMEMBERS),
         writes=(tile("abundance"), tile("rmse")),
         overcomplete=True,
     )
-    yield StageRecord(
+    yield _stage(
         "sunsal-tv",
-        "hsgeo_classical.abundance.sunsal_tv:SunsalTv",
+        "abundance.sunsal_tv",
         "sparse abundances that are alike in neighbouring pixels (SUnSAL-TV)",
-        "hsgeo_classical.config:SunsalTvOptions",
-        reads=(tile("spectra"), scene("endmembers")),
+        reads=(_SPECTRA, _ENDMEMBERS),
         writes=(tile("abundance"),),
         overcomplete=True,
     )
@@ -123,14 +108,13 @@ def hsgeo_stages() -> Iterator[StageRecord]:
         ("sma", "class fractions by random combinations of library spectra, with spread", ("gain", "abundance_std")),
         ("bundles", "class fractions by all spectra of a library together, summed by class", ()),
     ):
-        yield StageRecord(
+        yield _stage(
             name,
-            f"hsgeo_classical.mesma.stage_{name}:{name.capitalize()}",
+            f"mesma.stage_{name}",
             summary,
-            f"hsgeo_classical.config:{name.capitalize()}Options",
-            reads=(tile("spectra"), scene("library")),
+            reads=(_SPECTRA, scene("library")),
             writes=(
-                scene("endmembers"),
+                _ENDMEMBERS,
                 tile("abundance"),
                 tile("rmse"),
                 *(tile(variable, optional=True) for variable in more),

@@ -55,6 +55,20 @@ def test_changed_file_replaces_itself(mine):
     assert reg.load(reg.stage("mine-by-stem")).answer == 2
 
 
+def test_only_files_that_can_decide_a_product_are_behind_it(mine, tmp_path):
+    reading = tmp_path / "reading.py"
+    reading.write_text("""
+from hsgeo.plugin import ReaderRecord, hookimpl
+
+@hookimpl
+def hsgeo_readers():
+    yield ReaderRecord("mine-too", "reading:Reader", "a scene does not say who opened it")
+""")
+    reg = registry(files=(mine, reading))
+    assert set(reg.files_behind([reg.stage("mine-by-name")])) == {str(mine), str(reading)}
+    assert reg.files_behind([reg.stage("fcls")]) == {str(reading): reg.files[str(reading)]}
+
+
 def test_instances_pickle_into_a_process_that_loads_the_sources(mine, tmp_path):
     reg = registry(files=(mine,))
     data = tmp_path / "data"

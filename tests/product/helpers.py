@@ -17,7 +17,7 @@ NAMES = ["soil", "green vegetation", "Schnee"]
 
 def make_scene(rows=7, cols=5, *, transform=NORTH_UP, crs="EPSG:32633", swath=False):
     """A scene without spectra: what `assemble` looks at."""
-    import rioxarray  # noqa: F401
+    import rioxarray  # noqa: F401 - registers .rio
 
     if transform is not None and transform.is_rectilinear:
         y = transform.f + transform.e * (np.arange(rows) + 0.5)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import hsgeo
-from hsgeo.plugin.registry import reset
+from hsgeo.cli import main
+from hsgeo.plugin.registry import registry, reset
 from tests.scenes import make_scene, save
 
 SLOW = """
@@ -48,6 +49,7 @@ def hsgeo_stages():
     yield StageRecord("slow", "slow:Slow", "slow", reads=(tile("spectra"), scene("endmembers"), tile("abundance")),
                       writes=(tile("abundance"),))
 """
+TRIAL = Path(__file__).parents[1] / "fakes" / "trial.py"
 RECIPE = "stages: [{use: archetypes, with: {count: 3}}, {use: fcls}, {use: slow}]"
 
 
@@ -56,6 +58,7 @@ def folder(tmp_path):
     save(make_scene(128, 128), tmp_path / "scene.zarr")
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    registry((TRIAL,))  # what else a process has loaded must not make it another run
     yield tmp_path
     reset()  # each test has a plugin file of its own
 
@@ -68,10 +71,9 @@ def arguments(folder, out, *more):
 
 
 def run(args):
-    """Run in a process of its own: what other tests have registered in this one must not count as another version."""
-    done = subprocess.run([sys.executable, "-m", "hsgeo", *args], capture_output=True, text=True, check=False)
-    sys.stderr.write(done.stderr)
-    return done.returncode
+    with pytest.raises(SystemExit) as done:
+        main(args)
+    return done.value.code
 
 
 def chunks(path: Path) -> dict[str, bytes]:

@@ -128,7 +128,7 @@ def test_lazy():
     scene = standardize(ds, scale=1e-4, nodata=0)
     check_scene(scene)
     with pytest.raises(AssertionError):
-        scene.spectra.values  # noqa: B018
+        scene.spectra.values  # noqa: B018 - looking reads it
 
 
 def test_a_lazy_file_stays_lazy(tmp_path, monkeypatch, values):

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from hsgeo.cli.lazy import LazyGroup
 
 __all__ = ["benchmark"]
 
 _COMMANDS = {
     "accuracy": "hsgeo.cli.benchmark.accuracy:accuracy",
+    "noise": "hsgeo.cli.benchmark.noise:noise",
     "speed": "hsgeo.cli.benchmark.speed:speed",
 }
 
 
-class _Lazy(click.Group):
-    """Loads a measurement's file when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-
-@click.group("benchmark", cls=_Lazy)
+@click.group("benchmark", cls=LazyGroup, lazy=_COMMANDS)
 def benchmark() -> None:
     """Measure accuracy and speed on this machine."""

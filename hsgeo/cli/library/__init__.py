@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from hsgeo.cli.lazy import LazyGroup
 
 __all__ = ["library"]
 
@@ -15,21 +15,7 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    """Loads a command's file when the command is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-
-@click.group("library", cls=_Lazy)
+@click.group("library", cls=LazyGroup, lazy=_COMMANDS)
 def library() -> None:
     """Look at spectral libraries, convert them, bring them to a sensor.
 

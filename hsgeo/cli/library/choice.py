@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["choice", "chosen", "report"]
+__all__ = ["Choice", "choice", "report"]
 
 _OPTIONS = (
     click.option("--scale", type=float, help="Values are divided by this; default: what the file says, or their size."),
@@ -18,20 +20,51 @@ _OPTIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What is read of a library, as the options say.
+
+    Parameters
+    ----------
+    scale : float or None
+        Values are divided by this; None: the reader finds out.
+    level : str or None
+        Column that gives the classes.
+    select, drop : tuple of str
+        Names of spectra, with wildcards.
+    """
+
+    scale: float | None
+    level: str | None
+    select: tuple[str, ...]
+    drop: tuple[str, ...]
+
+    def open(self, path: Path, dtype: str) -> Any:
+        """Open a library as the options say."""
+        from hsgeo import api
+
+        return api.open_library(
+            path, scale=self.scale, level=self.level, select=self.select, drop=self.drop, dtype=dtype
+        )
+
+
 def choice(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what is read."""
+    """Give a command the options that say what is read; it gets them as one argument, ``chosen``."""
+
+    @wraps(command)
+    def run(
+        *args: Any,
+        scale: float | None,
+        class_level: str | None,
+        select: tuple[str, ...],
+        drop: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        return command(*args, chosen=Choice(scale, class_level, select, drop), **others)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def chosen(
-    path: Path, scale: float | None, level: str | None, select: tuple[str, ...], drop: tuple[str, ...], dtype: str
-) -> Any:
-    """Open a library as the options say."""
-    from hsgeo import api
-
-    return api.open_library(path, scale=scale, level=level, select=select, drop=drop, dtype=dtype)
+        run = option(run)
+    return run
 
 
 def report(written: list[Path], library: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hsgeo.cli.library.choice import choice, chosen, report
+from hsgeo.cli.library.choice import Choice, choice, report
 
 __all__ = ["convert"]
 
@@ -20,10 +20,7 @@ __all__ = ["convert"]
 def convert(
     source: Path,
     target: Path,
-    scale: float | None,
-    class_level: str | None,
-    select: tuple[str, ...],
-    drop: tuple[str, ...],
+    chosen: Choice,
     overwrite: bool,
     verbose: bool,
 ) -> None:
@@ -33,5 +30,5 @@ def convert(
     """
     from hsgeo import api
 
-    library = chosen(source, scale, class_level, select, drop, "float64")
+    library = chosen.open(source, "float64")
     report(api.write_library(library, target, overwrite=overwrite, inputs=[source]), library)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from hsgeo.cli.library.choice import choice, chosen
+from hsgeo.cli.library.choice import Choice, choice
 
 __all__ = ["info"]
 
@@ -22,10 +22,7 @@ _MANY = 20  # classes, pairs or names that a table can hold
 @click.option("-v", "verbose", is_flag=True, help="Show where an error happened.")
 def info(
     file: Path,
-    scale: float | None,
-    class_level: str | None,
-    select: tuple[str, ...],
-    drop: tuple[str, ...],
+    chosen: Choice,
     plot: Path | None,
     as_json: bool,
     verbose: bool,
@@ -35,7 +32,7 @@ def info(
 
     from hsgeo import api
 
-    library = chosen(file, scale, class_level, select, drop, "float32")
+    library = chosen.open(file, "float32")
     facts = api.library_facts(library)
     if plot is not None:
         api.draw_library(library, plot, title=file.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hsgeo.cli.library.choice import choice, chosen, report
+from hsgeo.cli.library.choice import Choice, choice, report
 
 __all__ = ["resample"]
 
@@ -22,10 +22,7 @@ def resample(
     source: Path,
     to: str,
     out: Path,
-    scale: float | None,
-    class_level: str | None,
-    select: tuple[str, ...],
-    drop: tuple[str, ...],
+    chosen: Choice,
     overwrite: bool,
     verbose: bool,
 ) -> None:
@@ -35,6 +32,6 @@ def resample(
     """
     from hsgeo import api
 
-    library = api.resample_library(chosen(source, scale, class_level, select, drop, "float32"), to)
+    library = api.resample_library(chosen.open(source, "float32"), to)
     inputs = [source, *([Path(to)] if Path(to).exists() else [])]
     report(api.write_library(library, out, overwrite=overwrite, inputs=inputs), library)

@@ -27,8 +27,7 @@ def armse(A: np.ndarray, A_true: np.ndarray) -> float:
     ConfigError
         Shapes differ, or no pixel is valid in both.
     """
-    A, A_true = both(A, A_true)
-    return float(np.sqrt(np.mean(np.square(A - A_true))))
+    return float(np.sqrt(np.mean(np.square(_errors(A, A_true)))))
 
 
 def rmse_per_endmember(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
@@ -49,8 +48,7 @@ def rmse_per_endmember(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
     ConfigError
         As in `armse`.
     """
-    A, A_true = both(A, A_true)
-    return np.sqrt(np.mean(np.square(A - A_true), axis=0))
+    return np.sqrt(np.mean(np.square(_errors(A, A_true)), axis=0))
 
 
 def mrmse(A: np.ndarray, A_true: np.ndarray) -> float:
@@ -92,8 +90,7 @@ def pixel_rmse(A: np.ndarray, A_true: np.ndarray) -> float:
     ConfigError
         As in `armse`.
     """
-    A, A_true = both(A, A_true)
-    return float(np.sqrt(np.mean(np.square(A - A_true), axis=1)).mean())
+    return float(np.sqrt(np.mean(np.square(_errors(A, A_true)), axis=1)).mean())
 
 
 def mae_per_endmember(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
@@ -114,8 +111,7 @@ def mae_per_endmember(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
     ConfigError
         As in `armse`.
     """
-    A, A_true = both(A, A_true)
-    return np.asarray(np.abs(A - A_true).mean(axis=0))
+    return np.asarray(np.abs(_errors(A, A_true)).mean(axis=0))
 
 
 def mae(A: np.ndarray, A_true: np.ndarray) -> float:
@@ -157,8 +153,7 @@ def bias(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
     ConfigError
         As in `armse`.
     """
-    A, A_true = both(A, A_true)
-    return np.asarray((A - A_true).mean(axis=0))
+    return np.asarray(_errors(A, A_true).mean(axis=0))
 
 
 def r2(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
@@ -212,3 +207,8 @@ def sre(A: np.ndarray, A_true: np.ndarray) -> float:
     if not error:
         return float("inf")
     return 20 * float(np.log10(signal / error)) if signal else -float("inf")
+
+
+def _errors(A: np.ndarray, A_true: np.ndarray) -> np.ndarray:
+    A, A_true = both(A, A_true)
+    return A - A_true

@@ -64,13 +64,7 @@ def at_most_one(
 
     Parameters
     ----------
-    Y, E : numpy.ndarray
-        As in `fcls`.
-    rho : float
-        As in `fcls`.
-    prior : numpy.ndarray
-        As in `fcls`.
-    threads : int, optional
+    Y, E, rho, prior, threads
         As in `fcls`.
 
     Returns
@@ -95,13 +89,7 @@ def nnls(
 
     Parameters
     ----------
-    Y, E : numpy.ndarray
-        As in `fcls`.
-    rho : float
-        As in `fcls`.
-    prior : numpy.ndarray
-        As in `fcls`.
-    threads : int, optional
+    Y, E, rho, prior, threads
         As in `fcls`.
 
     Returns
@@ -124,13 +112,7 @@ def ucls(
 
     Parameters
     ----------
-    Y, E : numpy.ndarray
-        As in `fcls`.
-    rho : float
-        As in `fcls`.
-    prior : numpy.ndarray
-        As in `fcls`.
-    threads : int, optional
+    Y, E, rho, prior, threads
         As in `fcls`.
 
     Returns

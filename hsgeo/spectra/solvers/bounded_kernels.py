@@ -3,49 +3,23 @@
 As in the other kernels, sums over bands run in fixed order in float64 and are vectorised over pixels.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
+from hsgeo.spectra.solvers.cholesky import factor, substitute
+from hsgeo.spectra.solvers.pivoting import TOLERANCE
+
 __all__ = ["solve_bounded", "squared_residual"]
 
 _PIXELS = 256  # pixels per inner block: the accumulators of 10 endmembers (20 kB) stay in the first-level cache
 _TOGETHER = 4  # bands, or endmembers, per pass over the accumulators: fewer loads and stores per product
-_TOLERANCE = 1e-11  # dual feasibility relative to the largest |H|, |f|: rounding of P = 64 sums is 1e-14
 _FREE, _LOW, _HIGH = 0, 1, 2  # where a variable is: between its bounds, at the lower, at the upper
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _factor(H, mask, L):  # type: ignore[no-untyped-def]
-    # Cholesky factor of H on the free set, rows packed to the front, diagonal stored inverted
-    count = H.shape[0]
-    floor = 0.0
-    for i in range(count):
-        floor = max(floor, H[i, i])
-    floor *= 1e-15  # a pivot lost to rounding; the ridge keeps exact ones three orders above
-    n = 0
-    for i in range(count):
-        if not (mask >> np.uint64(i)) & np.uint64(1):
-            continue
-        m = 0
-        for j in range(i + 1):
-            if not (mask >> np.uint64(j)) & np.uint64(1):
-                continue
-            s = H[i, j]
-            for k in range(m):
-                s -= L[n, k] * L[m, k]
-            if i == j:
-                L[n, n] = 1.0 / np.sqrt(max(s, floor))
-            else:
-                L[n, m] = s * L[m, m]
-            m += 1
-        n += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _on_free(H, f, a, state, factors, keys, index, x):  # type: ignore[no-untyped-def]
+def _on_free(H, f, a, state, factors, keys, index, x):
     # minimiser over the free variables, the others kept at their bounds in `a`; packed in x, returns how many
     count = H.shape[0]
     mask = np.uint64(0)
@@ -57,27 +31,20 @@ def _on_free(H, f, a, state, factors, keys, index, x):  # type: ignore[no-untype
             n += 1
     slot = mask % np.uint64(keys.size)
     if keys[slot] != mask:
-        _factor(H, mask, factors[slot])
+        factor(H, index, n, factors[slot])
         keys[slot] = mask
-    L = factors[slot]
     for k in range(n):
         s = f[index[k]]
         for j in range(count):
             if state[j] != _FREE:
                 s -= H[index[k], j] * a[j]
-        for m in range(k):
-            s -= L[k, m] * x[m]
-        x[k] = s * L[k, k]
-    for k in range(n - 1, -1, -1):
-        s = x[k]
-        for m in range(k + 1, n):
-            s -= L[m, k] * x[m]
-        x[k] = s * L[k, k]
+        x[k] = s
+    substitute(factors[slot], n, x)
     return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gradient(H, f, a, i):  # type: ignore[no-untyped-def]
+def _gradient(H, f, a, i):
     w = -f[i]
     for j in range(H.shape[0]):
         w += H[i, j] * a[j]
@@ -85,13 +52,13 @@ def _gradient(H, f, a, i):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _solve_pixel(H, f, low, high, factors, keys, a, state, index, x):  # type: ignore[no-untyped-def]
+def _solve_pixel(H, f, low, high, factors, keys, a, state, index, x):
     # min a^T H a / 2 - f^T a with low <= a <= high
     count = H.shape[0]
     largest = 0.0
     for i in range(count):
         largest = max(largest, abs(f[i]), H[i, i])
-    tolerance = _TOLERANCE * largest
+    tolerance = TOLERANCE * largest
 
     # block pivoting (Kim and Park, 2011; two bounds: Judice and Pires, 1994): exchange all that is infeasible
     for i in range(count):
@@ -130,7 +97,7 @@ def _solve_pixel(H, f, low, high, factors, keys, a, state, index, x):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _primal(H, f, low, high, factors, keys, a, state, index, x, tolerance):  # type: ignore[no-untyped-def]
+def _primal(H, f, low, high, factors, keys, a, state, index, x, tolerance):
     # the method of Stark and Parker (1995): the objective falls at every step, so it ends
     count = H.shape[0]
     for i in range(count):
@@ -173,7 +140,7 @@ def _primal(H, f, low, high, factors, keys, a, state, index, x, tolerance):  # t
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _partial(y, D, ridge, H, f):  # type: ignore[no-untyped-def]
+def _partial(y, D, ridge, H, f):
     # Gram matrix and right side over the valid bands of one pixel; returns how many there are
     bands, count = D.shape
     H[:] = 0.0
@@ -196,7 +163,7 @@ def _partial(y, D, ridge, H, f):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_bounded(Y, D, scale, low, high, ridge, H, A):  # type: ignore[no-untyped-def]
+def solve_bounded(Y, D, scale, low, high, ridge, H, A):
     """Solve ``Y (bands, pixels)`` into ``A (endmembers, pixels)``; see `hsgeo.spectra.solvers.bounded`."""
     bands, pixels = Y.shape
     count = D.shape[1]
@@ -251,7 +218,7 @@ def solve_bounded(Y, D, scale, low, high, ridge, H, A):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def squared_residual(Y, E, A, out):  # type: ignore[no-untyped-def]
+def squared_residual(Y, E, A, out):
     """Put the mean over valid bands of ``(Y - E A)^2`` in ``out (pixels,)``; NaN without any."""
     bands, pixels = Y.shape
     count = E.shape[1]

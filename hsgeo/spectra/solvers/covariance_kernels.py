@@ -1,6 +1,5 @@
 """The compiled loops of abundance errors: one small factorisation per set of active constraints."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +11,7 @@ _SLOTS = 1024  # sets remembered in a call: 0.5 MB for 30 endmembers; a block of
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def error_factor(index, n, held, G, spread, length, L, u, T):  # type: ignore[no-untyped-def]
+def error_factor(index, n, held, G, spread, length, L, u, T):
     """Put in the rows ``T[:n]`` what a unit of every noise does to the free amounts ``index[:n]``.
 
     Their covariance is ``T T^T``. ``G (endmembers, endmembers)`` and ``spread (endmembers, noises)`` are in units of
@@ -52,7 +51,7 @@ def error_factor(index, n, held, G, spread, length, L, u, T):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _substitute(L, n, x):  # type: ignore[no-untyped-def]
+def _substitute(L, n, x):
     for i in range(n):
         s = x[i]
         for k in range(i):
@@ -66,7 +65,7 @@ def _substitute(L, n, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def variances(free, held, free_G, free_spread, length, held_G, held_spread, A, gain, out):  # type: ignore[no-untyped-def]
+def variances(free, held, free_G, free_spread, length, held_G, held_spread, A, gain, out):
     """Put the variance of each abundance in ``out (endmembers, pixels)``.
 
     ``free (endmembers, pixels)``: strictly between its bounds; ``held (pixels)``: the sum is; ``gain (pixels)``, empty

@@ -4,7 +4,6 @@ numba's cache looks at the date of this file alone: touch it after a change of t
 with it, whose cached code holds a copy of `pivot`.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -24,7 +23,7 @@ _CANCELLED = 1e-8  # of the squares in a difference: below, fewer than 7 of its 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mismatch(K, G, squares, summed, size, X, sizes):  # type: ignore[no-untyped-def]
+def _mismatch(K, G, squares, summed, size, X, sizes):
     # |r - D x|^2 = |r|^2 + x^T (K x - 2 D^T r) into squares, what it is a difference of into sizes; sums become 1
     count, width = X.shape
     zero = splat(0.0)
@@ -49,7 +48,7 @@ def _mismatch(K, G, squares, summed, size, X, sizes):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve(  # type: ignore[no-untyped-def]
+def solve(
     Y, rows, start, stop, D, offset, scale, border, diagonal, H, K, bounded, summed, prior, pull, A, rmse
 ):
     """Solve pixels ``start`` to ``stop`` of ``Y`` into ``A`` and ``rmse``; see `hsgeo.spectra.solvers.model`.

@@ -1,9 +1,9 @@
 """Pixels with missing bands: each pattern of bands has a Gram matrix of its own, shared by the pixels that have it.
 
-numba's cache looks at the date of this file alone: touch it after a change of `pivoting`, `primal` or `sums`.
+numba's cache looks at the date of this file alone: touch it after a change of `cholesky`, `pivoting`, `primal`,
+`simd` or `sums`.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -18,7 +18,7 @@ __all__ = ["solve_partial"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _like(Y, rows, p, weight):  # type: ignore[no-untyped-def]
+def _like(Y, rows, p, weight):
     # whether the finite bands of a pixel are those of a pattern
     for b in range(Y.shape[1] if rows else Y.shape[0]):
         if np.isfinite(Y[p, b] if rows else Y[b, p]) != (weight[b] > 0):
@@ -27,7 +27,7 @@ def _like(Y, rows, p, weight):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_partial(Y, rows, begin, size, D, offset, gram, pulled, state, X, squares, valid):  # type: ignore[no-untyped-def]
+def solve_partial(Y, rows, begin, size, D, offset, gram, pulled, state, X, squares, valid):
     """Solve the partial ones of ``size`` pixels into ``X (endmembers, pixels)``; arguments as in `kernels.solve`.
 
     ``gram`` is ``(border, diagonal, bounded, summed)``, ``pulled`` is ``(prior, pull)``. Fills ``squares`` with the

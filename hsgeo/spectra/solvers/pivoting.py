@@ -4,7 +4,6 @@ Solves ``min a^T H a / 2 - f^T a`` under ``a >= 0``, or under ``a >= 0`` and ``s
 passive set everything that is infeasible changes sides, until nothing is; a lane that cycles is left to `primal`.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -37,13 +36,13 @@ _ROUNDS = 6  # of block pivoting, besides one per endmember; 1 to 5 are usual, m
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _row(a):  # type: ignore[no-untyped-def]
+def _row(a):
     # where row a of a packed triangle of vectors begins
     return a * (a + 1) // 2 * LANES
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factorise(H, summed, M, active, C, J, V):  # type: ignore[no-untyped-def]
+def factorise(H, summed, M, active, C, J, V):
     """Cholesky factors of ``H`` on the passive sets ``M (endmembers, lanes)``, and ``V = L^-1 1``; returns their union.
 
     An endmember outside a lane's set has the inverted pivot 0, which makes its share 0 in all that follows; one
@@ -94,7 +93,7 @@ def factorise(H, summed, M, active, C, J, V):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _step(H, F, bounded, summed, active, n, C, J, V, U, M, X):  # type: ignore[no-untyped-def]
+def _step(H, F, bounded, summed, active, n, C, J, V, U, M, X):
     """Minimise on the passive sets into ``X (endmembers, lanes)``; returns the lanes whose set ``M`` has changed.
 
     ``active``, ``n``, ``C``, ``J``, ``V`` come from `factorise`; ``F (endmembers, lanes)`` is the linear term; ``U`` is
@@ -152,7 +151,7 @@ def _step(H, F, bounded, summed, active, n, C, J, V, U, M, X):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pivot(H, F, bounded, summed, full, full_C, full_I, full_V, size, state, X):  # type: ignore[no-untyped-def]
+def pivot(H, F, bounded, summed, full, full_C, full_I, full_V, size, state, X):
     """Solve the open ones of ``size`` pixels from their linear terms ``F`` into ``X``, both ``(endmembers, pixels)``.
 
     ``full_C``, ``full_J``, ``full_V`` come from `factorise` with all endmembers, which ``full`` lists. Marks in

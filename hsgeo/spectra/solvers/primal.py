@@ -3,75 +3,33 @@
 Slower, but the objective falls at every step, so it ends.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from hsgeo.spectra.solvers.pivoting import FLOOR, TOLERANCE
+from hsgeo.spectra.solvers.cholesky import factor, substitute
+from hsgeo.spectra.solvers.pivoting import TOLERANCE
 
 __all__ = ["solve_one"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _factor(H, inside, L):  # type: ignore[no-untyped-def]
-    # Cholesky factor of H on the set, rows packed to the front, diagonal stored inverted
-    count = H.shape[0]
-    floor = 0.0
-    for i in range(count):
-        floor = max(floor, H[i, i])
-    floor *= FLOOR
-    n = 0
-    for i in range(count):
-        if not inside[i]:
-            continue
-        m = 0
-        for j in range(i + 1):
-            if not inside[j]:
-                continue
-            s = H[i, j]
-            for k in range(m):
-                s -= L[n, k] * L[m, k]
-            if i == j:
-                L[n, n] = 1.0 / np.sqrt(max(s, floor))
-            else:
-                L[n, m] = s * L[m, m]
-            m += 1
-        n += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _substitute(L, n, x):  # type: ignore[no-untyped-def]
-    # x <- (L L^T)^-1 x, in place
-    for i in range(n):
-        s = x[i]
-        for k in range(i):
-            s -= L[i, k] * x[k]
-        x[i] = s * L[i, i]
-    for i in range(n - 1, -1, -1):
-        s = x[i]
-        for k in range(i + 1, n):
-            s -= L[k, i] * x[k]
-        x[i] = s * L[i, i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _on_set(H, f, inside, summed, L, index, x, z):  # type: ignore[no-untyped-def]
+def _on_set(H, f, inside, summed, L, index, x, z):
     # minimiser on a passive set, packed in x; returns its size and the multiplier of the sum
-    _factor(H, inside, L)
     n = 0
     for i in range(H.shape[0]):
         if inside[i]:
             index[n] = i
             x[n] = f[i]
             n += 1
-    _substitute(L, n, x)
+    factor(H, index, n, L)
+    substitute(L, n, x)
     multiplier = 0.0
     if summed:
         for i in range(n):
             z[i] = 1.0
-        _substitute(L, n, z)
+        substitute(L, n, z)
         sx, sz = 0.0, 0.0
         for i in range(n):
             sx += x[i]
@@ -83,7 +41,7 @@ def _on_set(H, f, inside, summed, L, index, x, z):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_one(H, f, bounded, summed, a):  # type: ignore[no-untyped-def]
+def solve_one(H, f, bounded, summed, a):
     """Minimise ``a^T H a / 2 - f^T a`` under ``a >= 0`` (bounded) and ``sum(a) = 1`` (summed), into ``a``."""
     count = H.shape[0]
     L, x, z = np.empty((count, count)), np.empty(count), np.empty(count)

@@ -5,13 +5,12 @@ everywhere, sums over lanes are a fixed tree: a lane's bits depend neither on it
 registers of the machine are. numba's own vectoriser promises none of this, and misses loops with many arrays.
 """
 
-# mypy: disallow-untyped-decorators=False, disallow-untyped-defs=False, disallow-untyped-calls=False
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic as numba_intrinsic

@@ -4,7 +4,6 @@ Two forms of one sum, for pixels in rows and for bands in rows. Both add bands 0
 and so on, and join these eight partial sums in the tree of `simd.total`: the bits are the same.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -16,7 +15,7 @@ __all__ = ["of_columns", "of_rows", "residual", "weighted"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def of_rows(Y, start, size, D, offset, R, G, squares):  # type: ignore[no-untyped-def]
+def of_rows(Y, start, size, D, offset, R, G, squares):
     """Sum pixels in rows, ``Y (pixels, bands)``: the lanes are bands.
 
     ``D (endmembers, bands)`` and ``offset`` are padded with zeros to full vectors and an even count; ``R (2, bands)``
@@ -70,7 +69,7 @@ def of_rows(Y, start, size, D, offset, R, G, squares):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def of_columns(Y, start, size, D, offset, R, T, G, squares):  # type: ignore[no-untyped-def]
+def of_columns(Y, start, size, D, offset, R, T, G, squares):
     """Sum bands in rows, ``Y (bands, pixels)``: the lanes are pixels.
 
     ``D`` and ``offset`` as in `of_rows`; ``R (bands, pixels of a panel + 8)``, zero beyond the bands, and ``T (8, 24)``
@@ -104,7 +103,7 @@ def of_columns(Y, start, size, D, offset, R, T, G, squares):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _join(T, at, out, place):  # type: ignore[no-untyped-def]
+def _join(T, at, out, place):
     # the tree of `total`, over partial sums that stand in rows
     step = 3 * LANES
     for half in (4, 2, 1):
@@ -114,7 +113,7 @@ def _join(T, at, out, place):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def residual(r, D, a, weight):  # type: ignore[no-untyped-def]
+def residual(r, D, a, weight):
     """Return ``sum(weight (r - D a)^2)`` of one pixel ``r (bands)``, padded as ``D``; nothing cancels."""
     padded = r.size
     s = splat(0.0)
@@ -127,7 +126,7 @@ def residual(r, D, a, weight):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def weighted(D, i, r, at, weight):  # type: ignore[no-untyped-def]
+def weighted(D, i, r, at, weight):
     """Return ``sum(weight D_i r)`` for row ``i`` of ``D`` and the padded bands from ``at`` on in ``r``, flat."""
     padded = weight.size
     s = splat(0.0)

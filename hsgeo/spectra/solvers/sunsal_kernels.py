@@ -4,7 +4,6 @@ As in `hsgeo.spectra.solvers.kernels`, sums run in fixed order in float64 withou
 the bits of a word, so a library may be as large as memory allows.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +18,7 @@ _SINGULAR = 1e-13  # smallest pivot relative to the diagonal: the ridge of 1e-10
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _entry(H, D, gone, n_gone, i, j):  # type: ignore[no-untyped-def]
+def _entry(H, D, gone, n_gone, i, j):
     # Gram entry over the bands that the pixel has
     value = H[i, j]
     for m in range(n_gone):
@@ -28,7 +27,7 @@ def _entry(H, D, gone, n_gone, i, j):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _row(H, D, gone, n_gone, L, index, place):  # type: ignore[no-untyped-def]
+def _row(H, D, gone, n_gone, L, index, place):
     # Cholesky row of the entry at `place` from those before it; False: singular
     j = index[place]
     diagonal = _entry(H, D, gone, n_gone, j, j)
@@ -47,7 +46,7 @@ def _row(H, D, gone, n_gone, L, index, place):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _both_ways(L, n, x):  # type: ignore[no-untyped-def]
+def _both_ways(L, n, x):
     for k in range(n):
         value = x[k]
         for q in range(k):
@@ -60,7 +59,7 @@ def _both_ways(L, n, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _on_set(L, n, index, sign, f, price, total, z, q):  # type: ignore[no-untyped-def]
+def _on_set(L, n, index, sign, f, price, total, z, q):
     # minimiser on the set, the others 0 and the signs taken as given; returns the multiplier of the sum
     for k in range(n):
         z[k] = f[index[k]] - sign[k] * price[index[k]]
@@ -80,7 +79,7 @@ def _on_set(L, n, index, sign, f, price, total, z, q):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _solve_pixel(H, D, gone, n_gone, f, price, total, signed, L, index, sign, x, z, q, w, state):  # type: ignore[no-untyped-def]
+def _solve_pixel(H, D, gone, n_gone, f, price, total, signed, L, index, sign, x, z, q, w, state):
     # min a^T H a / 2 - f^T a + price^T |a|  (and sum(a) = 1); a >= 0 unless signed. Returns the size of the set.
     count = H.shape[0]
     largest = 0.0
@@ -162,7 +161,7 @@ def _solve_pixel(H, D, gone, n_gone, f, price, total, signed, L, index, sign, x,
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve(Y, E, D, offset, scale, border, H, price, total, signed):  # type: ignore[no-untyped-def]
+def solve(Y, E, D, offset, scale, border, H, price, total, signed):
     """Solve ``Y (bands, pixels)``; see `hsgeo.spectra.solvers.sunsal.solve_sparse_block`."""
     bands, pixels = Y.shape
     count = E.shape[1]

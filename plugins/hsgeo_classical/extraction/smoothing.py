@@ -1,6 +1,5 @@
 """Pixels freed of noise by those around them that noise cannot tell from them."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -73,7 +72,7 @@ def smooth(X: np.ndarray, row: np.ndarray, col: np.ndarray, *, noise: np.ndarray
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _step(X, row, col, place, cells, mean, weight, reach, limit):  # type: ignore[no-untyped-def]
+def _step(X, row, col, place, cells, mean, weight, reach, limit):
     pixels, dimension = X.shape
     side = cells.shape[1]
     around = int(reach)

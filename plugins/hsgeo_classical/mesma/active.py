@@ -3,7 +3,6 @@
 `hsgeo.spectra.solvers` keeps a table of factors and is faster for endmembers; it ends at 64 of them, libraries do not.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -17,7 +16,7 @@ _TOLERANCE = 1e-12  # of the largest |H|, |f|: a spectrum enters when it lowers 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _on_set(H, g, pick, index, n, kind, L, x, z):  # type: ignore[no-untyped-def]
+def _on_set(H, g, pick, index, n, kind, L, x, z):
     # minimiser on the free set (packed in x) by Cholesky; returns the multiplier of the sum
     floor = 0.0
     for i in range(n):
@@ -61,7 +60,7 @@ def _on_set(H, g, pick, index, n, kind, L, x, z):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def minimise(H, f, pick, upper, kind, a):  # type: ignore[no-untyped-def]
+def minimise(H, f, pick, upper, kind, a):
     """Minimise ``a^T H a / 2 - f^T a`` over the spectra ``pick``, exactly.
 
     Lawson and Hanson's method with upper bounds (Stark and Parker 1995, Comput. Stat. 10): one spectrum enters at a
@@ -155,7 +154,7 @@ def minimise(H, f, pick, upper, kind, a):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def moments(y, D, offset, H, f, own):  # type: ignore[no-untyped-def]
+def moments(y, D, offset, H, f, own):
     """Add up what `minimise` needs of a pixel, over its valid bands.
 
     Parameters

@@ -5,7 +5,6 @@ share. Loops run over pixels inside and models outside, in float64 and without f
 depend on the pixels beside it.
 """
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -18,7 +17,7 @@ _COLLINEAR = 1e-12  # squared sine below which spectra of a model are one direct
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _inverse(G, pick, k, M):  # type: ignore[no-untyped-def]
+def _inverse(G, pick, k, M):
     # M = G[pick][:, pick]^-1 by Cholesky; False when the spectra are collinear
     L = np.zeros((4, 4))
     for i in range(k):
@@ -50,7 +49,7 @@ def _inverse(G, pick, k, M):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fit1(C, i0, M, yy, size, lim, number, best, which):  # type: ignore[no-untyped-def]
+def _fit1(C, i0, M, yy, size, lim, number, best, which):
     x0 = C[i0]
     m00 = M[0, 0]
     lo, hi, slo, shi = lim[0], lim[1], lim[2], lim[3]
@@ -64,7 +63,7 @@ def _fit1(C, i0, M, yy, size, lim, number, best, which):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fit2(C, i0, i1, M, yy, size, lim, number, best, which):  # type: ignore[no-untyped-def]
+def _fit2(C, i0, i1, M, yy, size, lim, number, best, which):
     x0, x1 = C[i0], C[i1]
     m00, m01, m11 = M[0, 0], M[0, 1], M[1, 1]
     lo, hi, slo, shi = lim[0], lim[1], lim[2], lim[3]
@@ -79,7 +78,7 @@ def _fit2(C, i0, i1, M, yy, size, lim, number, best, which):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fit3(C, i0, i1, i2, M, yy, size, lim, number, best, which):  # type: ignore[no-untyped-def]
+def _fit3(C, i0, i1, i2, M, yy, size, lim, number, best, which):
     x0, x1, x2 = C[i0], C[i1], C[i2]
     m00, m01, m02, m11, m12, m22 = M[0, 0], M[0, 1], M[0, 2], M[1, 1], M[1, 2], M[2, 2]
     lo, hi, slo, shi = lim[0], lim[1], lim[2], lim[3]
@@ -96,7 +95,7 @@ def _fit3(C, i0, i1, i2, M, yy, size, lim, number, best, which):  # type: ignore
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _slow(C, pick, k, M, yy, size, lim, number, best, which, S, R):  # type: ignore[no-untyped-def]
+def _slow(C, pick, k, M, yy, size, lim, number, best, which, S, R):
     # any number of spectra, and the limit on runs of bands with a large residual (lim[4] over lim[5] bands)
     a = np.empty(k)
     bands = S.shape[0]
@@ -129,7 +128,7 @@ def _slow(C, pick, k, M, yy, size, lim, number, best, which, S, R):  # type: ign
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _level(G, C, yy, size, sets, first, members, lim, best, which, S, R):  # type: ignore[no-untyped-def]
+def _level(G, C, yy, size, sets, first, members, lim, best, which, S, R):
     # the best model of one level; models are numbered in the order of the loops
     k = sets.shape[1]
     M = np.empty((4, 4))
@@ -162,7 +161,7 @@ def _level(G, C, yy, size, sets, first, members, lim, best, which, S, R):  # typ
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _decode(number, sets, first, members, pick):  # type: ignore[no-untyped-def]
+def _decode(number, sets, first, members, pick):
     # from the number of a model to its spectra; returns the row of its set of classes
     k = sets.shape[1]
     for row in range(sets.shape[0]):
@@ -181,7 +180,7 @@ def _decode(number, sets, first, members, pick):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _block(G, C, yy, valid, size, sets, bounds, first, members, lim, most, fusion, S, R, F, models, rmse):  # type: ignore[no-untyped-def]
+def _block(G, C, yy, valid, size, sets, bounds, first, members, lim, most, fusion, S, R, F, models, rmse):
     count = bounds.shape[0]
     best = np.empty((count, size))
     which = np.empty((count, size), np.int64)
@@ -240,7 +239,7 @@ def _block(G, C, yy, valid, size, sets, bounds, first, members, lim, most, fusio
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def search(Y, S, shade, G, sets, bounds, first, members, lim, most, fusion):  # type: ignore[no-untyped-def]
+def search(Y, S, shade, G, sets, bounds, first, members, lim, most, fusion):
     """Find the best model of every pixel of ``Y (bands, pixels)``; see `hsgeo_classical.mesma.search.mesma`."""
     bands, pixels = Y.shape
     spectra, classes = S.shape[1], first.size - 1
@@ -277,7 +276,7 @@ def search(Y, S, shade, G, sets, bounds, first, members, lim, most, fusion):  # 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lacking(r, S, sets, bounds, first, members, lim, most, fusion, F, models, rmse, at):  # type: ignore[no-untyped-def]
+def _lacking(r, S, sets, bounds, first, members, lim, most, fusion, F, models, rmse, at):
     # a pixel that misses bands: the same search on the others, with Gram matrices of its own
     bands, spectra = S.shape
     G, C, R = np.zeros((spectra, spectra)), np.zeros((spectra, 1)), np.empty((bands, 1))

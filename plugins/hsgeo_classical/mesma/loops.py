@@ -1,6 +1,5 @@
 """The compiled loops over pixels of bundles and of Monte-Carlo SMA; one pixel at a time, in fixed order."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +11,7 @@ __all__ = ["bundles", "monte_carlo"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rmse(y, E, a):  # type: ignore[no-untyped-def]
+def _rmse(y, E, a):
     # over the valid bands, of the residual itself: no cancellation
     total, valid = 0.0, 0
     for b in range(y.size):
@@ -27,7 +26,7 @@ def _rmse(y, E, a):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bundles(Y, E, D, offset, scale, border, ridge, H, member, classes, kind, keep):  # type: ignore[no-untyped-def]
+def bundles(Y, E, D, offset, scale, border, ridge, H, member, classes, kind, keep):
     """Solve ``Y (bands, pixels)`` with all spectra; see `hsgeo_classical.mesma.bundles.bundle_block`."""
     bands, pixels = Y.shape
     count = E.shape[1]
@@ -67,7 +66,7 @@ def bundles(Y, E, D, offset, scale, border, ridge, H, member, classes, kind, kee
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mix(z):  # type: ignore[no-untyped-def]
+def _mix(z):
     # splitmix64's finaliser: every input bit flips half of the output bits
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -75,7 +74,7 @@ def _mix(z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _normal(key):  # type: ignore[no-untyped-def]
+def _normal(key):
     # one standard normal number per key (Box and Muller)
     first = _mix(key + np.uint64(0x9E3779B97F4A7C15))
     second = _mix(first + np.uint64(0x9E3779B97F4A7C15))
@@ -85,7 +84,7 @@ def _normal(key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _length(y, rule, counts, at):  # type: ignore[no-untyped-def]
+def _length(y, rule, counts, at):
     # what a spectrum is divided by: 0 nothing, 1 its rms over some bands, 2 twice its value at one band
     if rule == 0:
         return 1.0
@@ -100,7 +99,7 @@ def _length(y, rule, counts, at):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _deviation(values, valid, count):  # type: ignore[no-untyped-def]
+def _deviation(values, valid, count):
     # sample standard deviation (divisor count - 1) of the valid entries, in two passes
     mean = 0.0
     for d in range(values.size):
@@ -115,7 +114,7 @@ def _deviation(values, valid, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _draw(G, f, square, draws, pick, x, trial):  # type: ignore[no-untyped-def]
+def _draw(G, f, square, draws, pick, x, trial):
     # the best of the combinations of one draw; x in the order of the whole library
     lowest = np.inf
     x[:] = 0.0
@@ -140,7 +139,7 @@ def _draw(G, f, square, draws, pick, x, trial):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def monte_carlo(Y, E, S, H, ridge, lengths, member, classes, draws, rule, counts, at, sigma, noisy, keys, best):  # type: ignore[no-untyped-def]
+def monte_carlo(Y, E, S, H, ridge, lengths, member, classes, draws, rule, counts, at, sigma, noisy, keys, best):
     """Solve ``Y (bands, pixels)`` once per draw; see `hsgeo_classical.mesma.montecarlo.monte_carlo_block`."""
     bands, pixels = Y.shape
     count, total = S.shape[1], draws.shape[0]
