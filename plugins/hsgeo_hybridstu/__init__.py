@@ -1,0 +1,1 @@
+"""HybridSTU: first abundances from a convolutional network, 3-D over the spectrum and 2-D over the ground."""

@@ -1,0 +1,132 @@
+"""Examples to learn from: synthetic scenes as the network sees them, and what it should have said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hsgeo.synthetic import Effects, observe, random_bands, random_field, random_spectra
+from hsgeo_hybridstu.estimate import estimate, mixing
+from hsgeo_hybridstu.features import features
+
+__all__ = ["COUNTS", "Example", "example", "turned"]
+
+COUNTS = {2: 0.08, 3: 0.18, 4: 0.18, 5: 0.16, 6: 0.14, 7: 0.09, 8: 0.07, 9: 0.04, 10: 0.03, 12: 0.03}
+"""How often scenes have so many endmembers: as in published scenes, with a tail to twelve."""
+
+_SNR = (4.0, 42.0)  # dB: where scenes are hopeless without their neighbours, to where neighbours hardly help
+_NOISE_ERROR = 0.06  # of the told noise, relative: what estimators reach on scenes of this size
+_WRONG = 0.2  # share of scenes whose endmembers are told wrong, as blind extraction would
+_HOLES = 0.15  # share of scenes with invalid pixels
+
+
+@dataclass(frozen=True)
+class Example:
+    """One scene for the network; arrays float16 but `valid` and `correlation`.
+
+    Parameters
+    ----------
+    maps, volume, closed, reach, valid, correlation
+        As in `hsgeo_hybridstu.features.Features`.
+    target : numpy.ndarray
+        ``(endmember, y, x)``: the closed form of the same scene without its noise. It is what the convention
+        means by abundance, model error included; a network that aims elsewhere does harm where there is no noise.
+    snr : float
+        Signal-to-noise ratio, dB.
+    """
+
+    maps: np.ndarray
+    volume: np.ndarray
+    closed: np.ndarray
+    reach: np.ndarray
+    valid: np.ndarray
+    correlation: np.ndarray
+    target: np.ndarray
+    snr: float
+
+
+def example(seed: int, size: int, count: int, index: int, *, snr: float | None = None) -> Example:
+    """Make an example; the same for the same arguments.
+
+    Parameters
+    ----------
+    seed, index : int
+        Seed of the data, and number of the example.
+    size : int
+        Side in pixels.
+    count : int
+        Number of endmembers.
+    snr : float, optional
+        dB; by default anything between 4 and 42.
+
+    Returns
+    -------
+    Example
+        Input and target.
+    """
+    rng = np.random.default_rng([seed, size, count, index])
+    wavelength, fwhm = random_bands(rng)
+    E = random_spectra(rng, count, wavelength, fwhm)
+    A = random_field(rng, size, size, count)
+    level = float(rng.uniform(*_SNR)) if snr is None else snr
+    # the runner leaves dead bands out; correlated noise is told as what it is not, white, and there is nothing to learn
+    effects = replace(Effects.random(rng), snr_db=level, dead=0.0, noise_correlation=0.0)
+    seen = observe(rng, E, A, effects=effects, wavelength=wavelength)
+    peak = bool(rng.random() < 0.5)
+    told = E
+    if rng.random() < _WRONG:
+        bend = rng.standard_normal((3, count)) * rng.uniform(0, 0.08)
+        x = np.linspace(-1, 1, len(E))[:, None]
+        told = E * np.exp(bend[0] + bend[1] * x + bend[2] * (x * x - 1 / 3))
+    if peak:
+        told = told / told.max(axis=0)
+    noise = np.maximum(seen.noise_std, 1e-7) * np.exp(rng.normal(0, _NOISE_ERROR))
+    mix = mixing(told, noise, peak=peak)
+    noisy = seen.spectra
+    if rng.random() < _HOLES:
+        noisy = noisy.copy()
+        noisy[:, _holes(rng, size)] = np.nan
+    f = features(noisy, wavelength, mix)
+    target = estimate(seen.clean.reshape(len(E), -1), mix).closed.reshape(count, size, size)
+    valid = f.valid & np.isfinite(target[0])
+    half = np.float16
+    return Example(
+        f.maps.astype(half),
+        f.volume.astype(half),
+        f.closed.astype(half),
+        f.reach.astype(half),
+        valid,
+        f.correlation,
+        np.where(valid, target, 0).astype(half),
+        level,
+    )
+
+
+def _holes(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw invalid pixels: an edge of the scene, a rectangle, or scattered ones."""
+    out = np.zeros((size, size), bool)
+    kind = rng.integers(3)
+    if kind == 0:
+        cut = int(rng.integers(1, size // 2))
+        side = int(rng.integers(4))
+        np.rot90(out, side)[:cut] = True
+    elif kind == 1:
+        y, x = rng.integers(0, size - 4, 2)
+        h, w = rng.integers(2, size // 3, 2)
+        out[y : y + h, x : x + w] = True
+    else:
+        out |= rng.random((size, size)) < rng.uniform(0.002, 0.05)
+    return out
+
+
+def turned(x: Example, way: int) -> Example:
+    """Turn and mirror an example: ``way`` 0 to 7, none of them changes what it is about."""
+
+    def turn(a: np.ndarray) -> np.ndarray:
+        a = np.rot90(a, way % 4, axes=(-2, -1))
+        return a[..., ::-1] if way >= 4 else a
+
+    return Example(
+        turn(x.maps), turn(x.volume), turn(x.closed), turn(x.reach), turn(x.valid), x.correlation, turn(x.target), x.snr
+    )

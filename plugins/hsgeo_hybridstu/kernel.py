@@ -1,0 +1,141 @@
+"""The kernel of the mode zero: windows through the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from hsgeo.nn import fill, load_weights
+from hsgeo.nn.threads import one_thread
+from hsgeo.plugin import ApplyContext
+from hsgeo_hybridstu.estimate import Mixing
+from hsgeo_hybridstu.features import Features, features
+from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+
+__all__ = ["ZeroKernel", "corrected", "load_network"]
+
+
+def load_network(path: Path, *, sha256: str | None = None, device: str = "cpu") -> HybridSTU:
+    """Read weights and make the network of them.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that `hsgeo train hybridstu` wrote.
+    sha256 : str, optional
+        What its hash must be.
+    device : {"cpu", "cuda"}
+        Where it runs.
+
+    Returns
+    -------
+    HybridSTU
+        Ready to predict.
+
+    Raises
+    ------
+    ConfigError
+        The file is not what it should be.
+    """
+    weights = load_weights(path, architecture=ARCHITECTURE, sha256=sha256)
+    network = HybridSTU(**weights.config)
+    fill(network, weights)
+    return network.eval().requires_grad_(False).to(device)
+
+
+def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.Tensor:
+    """Run the network on windows.
+
+    Parameters
+    ----------
+    network : HybridSTU
+        The network.
+    inputs : list of Features
+        Windows of equal shape.
+    device : {"cpu", "cuda"}
+        Where it runs; on CUDA all at once, in bfloat16.
+
+    Returns
+    -------
+    torch.Tensor
+        Abundances before the projection ``(window, endmember, y, x)`` float32.
+    """
+
+    def stacked(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([getattr(f, name) for f in inputs])).to(device)
+
+    closed, reach = stacked("closed"), stacked("reach")
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        move = network(stacked("maps"), stacked("volume"), stacked("correlation"))
+    return closed + reach * move
+
+
+class ZeroKernel:
+    """Correct the closed-form abundances of windows.
+
+    Parameters
+    ----------
+    network : HybridSTU
+        Trained.
+    mix : Mixing
+        Endmembers, convention, noise.
+    names : numpy.ndarray
+        Of the endmembers.
+    wavelength : numpy.ndarray
+        ``(band,)`` nm.
+    device : {"cpu", "cuda"}
+        Where the network runs.
+    """
+
+    def __init__(
+        self, network: HybridSTU, mix: Mixing, *, names: np.ndarray, wavelength: np.ndarray, device: str = "cpu"
+    ) -> None:
+        self._network, self._mix, self._names, self._wavelength = network, mix, names, wavelength
+        self._device = device
+
+    def apply(self, windows: xr.Dataset, ctx: ApplyContext) -> xr.Dataset:
+        """Give ``abundance (window, endmember, y, x)``, ``rmse`` and, with a gain per pixel, ``gain (window, y, x)``."""
+        Y = windows["spectra"].transpose("window", "band", "y", "x").values
+        E = self._mix.E
+        A = np.full((len(Y), E.shape[1], *Y.shape[2:]), np.nan, np.float32)
+        gain, rmse = np.full((2, len(Y), *Y.shape[2:]), np.nan, np.float32)
+        with one_thread():
+            # one by one on a CPU: a window's bits must not depend on its place in the batch
+            size = len(Y) if self._device == "cuda" else 1
+            for start in range(0, len(Y), size):
+                part = slice(start, start + size)
+                if np.isnan(Y[part]).all():
+                    continue
+                inputs = [features(y, self._wavelength, self._mix) for y in Y[part]]
+                with torch.inference_mode():
+                    found = onto_simplex(corrected(self._network, inputs, self._device)).cpu().numpy()
+                for k, f in enumerate(inputs, start):
+                    a = found[k - start]
+                    a[:, ~f.valid] = np.nan
+                    A[k], gain[k], rmse[k] = a, *self._residual(Y[k], a)
+        out: dict[str, Any] = {"abundance": (("window", "endmember", "y", "x"), A), "rmse": (("window", "y", "x"), rmse)}
+        if self._mix.peak:
+            out["gain"] = (("window", "y", "x"), gain)
+        return xr.Dataset(out, {"endmember": self._names})
+
+    def _residual(self, Y: np.ndarray, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fit the gain of every pixel, and tell what is left: ``gain`` and ``rmse``, both ``(y, x)``."""
+        shape = A.shape[1:]
+        Y, model = Y.reshape(len(Y), -1), self._mix.E.astype(np.float32) @ A.reshape(len(A), -1)
+        seen = np.isfinite(Y)
+        Y, model = np.where(seen, Y, 0), np.where(seen, model, 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            square = np.einsum("bn,bn->n", model, model)
+            gain = np.maximum(np.einsum("bn,bn->n", Y, model) / square, 0) if self._mix.peak else np.ones_like(square)
+            left = Y - gain * model
+            rmse = np.sqrt(np.einsum("bn,bn->n", left, left) / seen.sum(axis=0))
+        known = np.isfinite(A[0].ravel())
+        return np.where(known, gain, np.nan).reshape(shape), np.where(known, rmse, np.nan).reshape(shape)
+
+    def close(self) -> None:
+        """Let the network go."""
+        del self._network

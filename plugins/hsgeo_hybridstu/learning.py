@@ -1,0 +1,136 @@
+"""The task that trains the mode zero: which examples, which loss, which scenes it is judged by."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hsgeo_hybridstu.examples import COUNTS, Example, example, turned
+from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+
+__all__ = ["ZeroTask"]
+
+_FLOOR = 1e-3  # abundance: no reward for being more exact than this
+_PROJECTED = 0.75  # weight of the loss after the projection; the rest, before it, reaches clipped endmembers
+_JUDGED = ((10.0, 20.0, 30.0, 40.0), ((3, 96), (4, 96), (5, 64), (6, 96), (9, 64)))  # dB; endmembers and sides
+
+
+class ZeroTask:
+    """Learn to correct closed-form abundances on synthetic scenes.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the examples.
+    channels : int
+        Endmembers times scenes in a batch, for sides of 96 pixels.
+    reuse : int
+        How often an example is met, turned differently.
+    shelf : int
+        Examples of one kind (side, number of endmembers) that are kept to be met again.
+    config : dict, optional
+        Arguments of `HybridSTU`.
+    """
+
+    architecture = ARCHITECTURE
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        channels: int = 24,
+        reuse: int = 3,
+        shelf: int = 60,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        self.seed, self.channels, self.reuse, self.shelf = seed, channels, reuse, shelf
+        self.config = config or {"widths": [24, 40, 64, 96, 96], "volume_widths": [12, 24]}
+        self.data = {
+            "scenes": "procedural: fields, spectra, bands and effects of hsgeo.synthetic; no file is read",
+            "seed": seed,
+            "channels": channels,
+            "reuse": reuse,
+            "shelf": shelf,
+        }
+        self._kept: OrderedDict[tuple[int, int, int], Example] = OrderedDict()
+        self._judged: list[dict[str, Tensor]] = []
+
+    def build(self) -> HybridSTU:
+        """Make the network, untrained."""
+        return HybridSTU(**self.config)
+
+    def batch(self, step: int, device: str = "cpu") -> dict[str, Tensor]:
+        """Draw a batch; the same for the same seed and step.
+
+        Every step has scenes of one size and one number of endmembers. Of each kind new examples come in one by one,
+        and stay on a shelf of fixed length from which a step draws.
+        """
+        rng = np.random.default_rng([self.seed, 0xBA7C4, step])
+        size = 96 if step % 2 else 64
+        count = int(rng.choice(list(COUNTS), p=list(COUNTS.values())))
+        share = COUNTS[count] / 2  # of the steps
+        amount = max(2, round(self.channels * (1 if size == 96 else 2) / count))
+        newest = int(share * step * amount / self.reuse) + amount
+        oldest = max(0, newest - max(self.shelf, 2 * amount))
+        chosen = rng.choice(np.arange(oldest, newest), amount, replace=False)
+        ways = rng.integers(0, 8, amount)
+        return _stack([turned(self._example(size, count, int(i)), int(w)) for i, w in zip(chosen, ways, strict=True)])
+
+    def _example(self, size: int, count: int, index: int) -> Example:
+        key = (size, count, index)
+        if key not in self._kept:
+            self._kept[key] = example(self.seed, size, count, index)
+            while len(self._kept) > self.shelf * 2 * len(COUNTS):
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def loss(self, module: torch.nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Mean over scenes of the aRMSE over that of the closed form: what the evaluation asks for."""
+        moved = batch["closed"] + batch["reach"] * module(batch["maps"], batch["volume"], batch["correlation"])
+        after = _ratio(onto_simplex(moved), batch)
+        before = _ratio(moved, batch)
+        ratio = after.mean()
+        return _PROJECTED * ratio + (1 - _PROJECTED) * before.mean(), {"ratio": float(ratio.detach())}
+
+    def validate(self, module: torch.nn.Module) -> dict[str, float]:
+        """Judge on fixed scenes: aRMSE over the closed form's, geometric mean by noise level; ``score`` is lower better."""
+        if not self._judged:
+            levels, kinds = _JUDGED
+            for snr in levels:  # other seeds than those of the training
+                shown = [[example(self.seed + 1_000_003, s, c, i, snr=snr) for i in range(3)] for c, s in kinds]
+                self._judged += [_stack(group) | {"snr": torch.tensor(snr)} for group in shown]
+        found: dict[str, list[float]] = {}
+        device = next(module.parameters()).device
+        with torch.no_grad():
+            for cpu in self._judged:
+                batch = {k: v.to(device) for k, v in cpu.items()}
+                moved = batch["closed"] + batch["reach"] * module(batch["maps"], batch["volume"], batch["correlation"])
+                ratios = _ratio(onto_simplex(moved), batch).cpu().tolist()
+                found.setdefault(f"ratio_{float(batch['snr']):g}dB", []).extend(ratios)
+        out = {name: float(np.exp(np.mean(np.log(values)))) for name, values in found.items()}
+        out["worst"] = max(max(values) for values in found.values())
+        out["score"] = float(np.mean([out[name] for name in found]))
+        return out
+
+
+def _stack(examples: list[Example]) -> dict[str, Tensor]:
+    def all_of(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(e, name) for e in examples]).astype(np.float32))
+
+    names = ("maps", "volume", "closed", "reach", "correlation", "target", "valid")
+    return {name: all_of(name) for name in names}
+
+
+def _ratio(a: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Return the aRMSE of each scene over that of the closed form."""
+    valid = batch["valid"].unsqueeze(1)
+
+    def square(x: Tensor) -> Tensor:
+        return (((x - batch["target"]) ** 2) * valid).mean(dim=(1, 2, 3)) + _FLOOR**2
+
+    return (square(a) / square(batch["closed"])).sqrt()

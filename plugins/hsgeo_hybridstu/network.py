@@ -1,0 +1,150 @@
+"""The network of the mode zero: 3-D over wavelength windows, 2-D over the ground, endmembers as a set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hsgeo_hybridstu.features import MAPS, VOLUME
+
+__all__ = ["ARCHITECTURE", "HybridSTU", "onto_simplex"]
+
+ARCHITECTURE = "hybridstu-zero/1"
+
+
+def onto_simplex(a: Tensor) -> Tensor:
+    """Project onto the unit simplex, exactly (Held, Wolfe and Crowder, 1974); absent endmembers become 0.
+
+    Parameters
+    ----------
+    a : torch.Tensor
+        ``(batch, endmember, y, x)``.
+
+    Returns
+    -------
+    torch.Tensor
+        Nearest abundances that are not negative and sum to one.
+    """
+    down = a.sort(dim=1, descending=True).values
+    rank = torch.arange(1, a.shape[1] + 1, device=a.device, dtype=a.dtype).view(1, -1, 1, 1)
+    over = down.cumsum(dim=1) - 1
+    count = (down * rank > over).sum(dim=1, keepdim=True).clamp(min=1)
+    return (a - over.gather(1, count - 1) / count).clamp(min=0)
+
+
+class _Pool(nn.Module):
+    """Let the endmembers of a scene know each other: mean, largest, and the message along the error's correlation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.common = nn.Conv2d(2 * width, width, 1)
+        self.message = nn.Conv2d(width, width, 1, bias=False)
+        for weight in (self.common.weight, self.common.bias, self.message.weight):
+            nn.init.zeros_(weight)
+
+    def forward(self, h: Tensor, others: Tensor) -> Tensor:
+        """Take ``(batch * endmember, width, y, x)`` and ``others (batch, endmember, endmember)``."""
+        batch, count = others.shape[:2]
+        g = h.unflatten(0, (batch, count))
+        common = self.common(torch.cat([g.mean(dim=1), g.amax(dim=1)], dim=1))
+        # pixels side by side in memory: permuted, the message is one product and no copy
+        m = self.message(h).permute(0, 2, 3, 1)
+        told = torch.bmm(others.to(m.dtype), m.reshape(batch, count, -1)).view(m.shape).permute(0, 3, 1, 2)
+        return h + told + common.unsqueeze(1).expand_as(g).flatten(0, 1)
+
+
+class _Block(nn.Module):
+    """Two convolutions around which the input passes, then a look at the other endmembers.
+
+    There is no normalisation over space: it would make a pixel depend on its whole window, and show the windows.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.pool = _Pool(width)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, h: Tensor, others: Tensor) -> Tensor:
+        h = h + self.second(F.silu(self.first(F.silu(h))))
+        return self.pool(h, others)
+
+
+class HybridSTU(nn.Module):
+    """Correct the closed-form abundances of a scene, for any sensor and any number of endmembers.
+
+    Every endmember passes through the same weights; permuting them permutes the output.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels at full resolution, and after every halving.
+    volume_widths : sequence of int
+        Channels of the 3-D convolutions, each of which halves the number of wavelength windows.
+    """
+
+    def __init__(self, widths: Sequence[int] = (24, 40, 64, 96, 96), volume_widths: Sequence[int] = (12, 24)) -> None:
+        super().__init__()
+        steps = [VOLUME, *volume_widths]
+        self.volume = nn.ModuleList(
+            nn.Conv3d(a, b, 3, stride=(2, 1, 1), padding=1) for a, b in zip(steps, steps[1:], strict=False)
+        )
+        left = 16 // 2 ** len(volume_widths)
+        self.flat = nn.Conv2d(volume_widths[-1] * left, widths[1], 1)
+        self.stem = nn.Conv2d(MAPS, widths[0], 3, padding=1)
+        pairs = list(zip(widths, widths[1:], strict=False))
+        self.before = nn.ModuleList(_Block(w) for w in widths)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
+        self.after = nn.ModuleList(_Block(a) for a, _ in pairs)
+        self.last = nn.Conv2d(widths[0], 1, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+        for layer in self.modules():  # pixels side by side in memory: several times faster on a CPU
+            if isinstance(layer, nn.Conv2d):
+                layer.to(memory_format=torch.channels_last)
+            elif isinstance(layer, nn.Conv3d):
+                layer.to(memory_format=torch.channels_last_3d)
+
+    def forward(self, maps: Tensor, volume: Tensor, correlation: Tensor) -> Tensor:
+        """Give the correction in units of the reach.
+
+        Parameters
+        ----------
+        maps : torch.Tensor
+            ``(batch, endmember, MAPS, y, x)``; sides divisible by 2 to the number of halvings.
+        volume : torch.Tensor
+            ``(batch, endmember, VOLUME, window, y / 2, x / 2)``.
+        correlation : torch.Tensor
+            ``(batch, endmember, endmember)``.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(batch, endmember, y, x)`` float32.
+        """
+        batch, count = maps.shape[:2]
+        others = correlation * (1 - torch.eye(count, device=maps.device, dtype=correlation.dtype))
+        v = volume.flatten(0, 1)
+        v = v.contiguous(memory_format=torch.channels_last_3d)
+        for layer in self.volume:
+            v = F.silu(layer(v))
+        v = self.flat(v.flatten(1, 2))
+        h = self.stem(maps.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        kept = []
+        for level, block in enumerate(self.before):
+            if level:
+                kept.append(h)
+                h = self.down[level - 1](h)
+                if level == 1:
+                    h = h + v
+            h = block(h, others)
+        for level in range(len(kept) - 1, -1, -1):
+            h = kept[level] + F.interpolate(self.up[level](h), scale_factor=2, mode="nearest")
+            h = self.after[level](h, others)
+        return self.last(F.silu(h)).float().view(batch, count, *maps.shape[3:])
