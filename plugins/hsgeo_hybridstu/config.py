@@ -16,8 +16,8 @@ class HybridstuOptions(BaseModel):
 
     mode: Literal["zero", "scene"] = Field(
         "zero",
-        description="'zero': the shipped network as it is; 'scene': it is fitted to the scene first, which takes about a "
-        "minute",
+        description="'zero': the shipped network as it is; 'scene': it is fitted to the scene first, which takes about "
+        "a minute",
     )
     gain: Literal["auto", "none", "pixel"] = Field(
         "auto",

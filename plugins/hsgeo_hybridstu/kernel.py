@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,42 @@ import numpy as np
 import torch
 import xarray as xr
 
-from hsgeo.nn import fill, load_weights
+from hsgeo.nn import Weights, fill, load_weights
 from hsgeo.nn.threads import one_thread
-from hsgeo.plugin import ApplyContext
+from hsgeo.plugin import ApplyContext, ConfigError
 from hsgeo_hybridstu.estimate import Mixing
 from hsgeo_hybridstu.features import Features, features
 from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+from hsgeo_hybridstu.scene_network import SceneNetwork
+from hsgeo_hybridstu.tokens import scene_tokens
 
-__all__ = ["ZeroKernel", "corrected", "load_network"]
+__all__ = ["HybridStuKernel", "SceneCorrection", "corrected", "load_network", "network_of"]
+
+
+@dataclass(frozen=True)
+class SceneCorrection:
+    """What the mode scene adds.
+
+    Parameters
+    ----------
+    network : SceneNetwork
+        Fitted to the scene.
+    strength : float
+        How much of its correction is used, 0 to 1.
+    tokens : numpy.ndarray
+        ``(TOKENS, band)``: how the data, divided by their size, are grouped.
+    """
+
+    network: SceneNetwork
+    strength: float
+    tokens: np.ndarray
+
+    def apply(self, spectra: np.ndarray, first: torch.Tensor, f: Features) -> torch.Tensor:
+        """Correct the abundances ``(endmember, y, x)`` of a window with ``spectra (band, y, x)``."""
+        tokens = scene_tokens(spectra, self.tokens, f.valid)
+        reach = torch.from_numpy(f.reach)
+        move = self.network(torch.from_numpy(tokens)[None], first[None], reach[None])
+        return onto_simplex(first[None] + self.strength * reach[None] * move)[0]
 
 
 def load_network(path: Path, *, sha256: str | None = None, device: str = "cpu") -> HybridSTU:
@@ -41,10 +70,38 @@ def load_network(path: Path, *, sha256: str | None = None, device: str = "cpu") 
     ConfigError
         The file is not what it should be.
     """
-    weights = load_weights(path, architecture=ARCHITECTURE, sha256=sha256)
-    network = HybridSTU(**weights.config)
+    return network_of(load_weights(path, architecture=ARCHITECTURE, sha256=sha256)).to(device)
+
+
+def network_of(weights: Weights) -> HybridSTU:
+    """Make the network of weights that were read.
+
+    Parameters
+    ----------
+    weights : Weights
+        From `hsgeo.nn.load_weights`.
+
+    Returns
+    -------
+    HybridSTU
+        Ready to predict, on the CPU.
+
+    Raises
+    ------
+    ConfigError
+        The configuration makes no network, or one of other tensors.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):  # first values are drawn and dropped: not from the user's generator
+            network = HybridSTU(**weights.config)
+    except (TypeError, ValueError, IndexError, RuntimeError, MemoryError) as error:  # whatever the file says is tried
+        raise ConfigError(
+            f"the configuration of weights {weights.path} makes no network: {' '.join(str(error).split())[:200]}",
+            f"the configuration of {ARCHITECTURE}",
+            "Use a file that `hsgeo train` wrote, or leave the option out to use the shipped weights",
+        ) from error
     fill(network, weights)
-    return network.eval().requires_grad_(False).to(device)
+    return network.eval().requires_grad_(False)
 
 
 def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.Tensor:
@@ -74,7 +131,7 @@ def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.
     return closed + reach * move
 
 
-class ZeroKernel:
+class HybridStuKernel:
     """Correct the closed-form abundances of windows.
 
     Parameters
@@ -87,18 +144,27 @@ class ZeroKernel:
         Of the endmembers.
     wavelength : numpy.ndarray
         ``(band,)`` nm.
+    scene : SceneCorrection, optional
+        Of the mode scene.
     device : {"cpu", "cuda"}
         Where the network runs.
     """
 
     def __init__(
-        self, network: HybridSTU, mix: Mixing, *, names: np.ndarray, wavelength: np.ndarray, device: str = "cpu"
+        self,
+        network: HybridSTU,
+        mix: Mixing,
+        *,
+        names: np.ndarray,
+        wavelength: np.ndarray,
+        scene: SceneCorrection | None = None,
+        device: str = "cpu",
     ) -> None:
         self._network, self._mix, self._names, self._wavelength = network, mix, names, wavelength
-        self._device = device
+        self._scene, self._device = scene, device
 
     def apply(self, windows: xr.Dataset, ctx: ApplyContext) -> xr.Dataset:
-        """Give ``abundance (window, endmember, y, x)``, ``rmse`` and, with a gain per pixel, ``gain (window, y, x)``."""
+        """Give ``abundance (window, endmember, y, x)``, ``rmse`` and, with a gain per pixel, ``gain``."""
         Y = windows["spectra"].transpose("window", "band", "y", "x").values
         E = self._mix.E
         A = np.full((len(Y), E.shape[1], *Y.shape[2:]), np.nan, np.float32)
@@ -112,12 +178,18 @@ class ZeroKernel:
                     continue
                 inputs = [features(y, self._wavelength, self._mix) for y in Y[part]]
                 with torch.inference_mode():
-                    found = onto_simplex(corrected(self._network, inputs, self._device)).cpu().numpy()
+                    found = onto_simplex(corrected(self._network, inputs, self._device)).cpu()
+                    if self._scene is not None:
+                        each = zip(Y[part], found, inputs, strict=True)
+                        found = torch.stack([self._scene.apply(y, first, f) for y, first, f in each])
                 for k, f in enumerate(inputs, start):
-                    a = found[k - start]
+                    a = found[k - start].numpy()
                     a[:, ~f.valid] = np.nan
                     A[k], gain[k], rmse[k] = a, *self._residual(Y[k], a)
-        out: dict[str, Any] = {"abundance": (("window", "endmember", "y", "x"), A), "rmse": (("window", "y", "x"), rmse)}
+        out: dict[str, Any] = {
+            "abundance": (("window", "endmember", "y", "x"), A),
+            "rmse": (("window", "y", "x"), rmse),
+        }
         if self._mix.peak:
             out["gain"] = (("window", "y", "x"), gain)
         return xr.Dataset(out, {"endmember": self._names})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from hsgeo_hybridstu.features import MAPS, VOLUME
 
@@ -71,7 +72,7 @@ class _Block(nn.Module):
         nn.init.zeros_(self.second.bias)
 
     def forward(self, h: Tensor, others: Tensor) -> Tensor:
-        h = h + self.second(F.silu(self.first(F.silu(h))))
+        h = h + self.second(functional.silu(self.first(functional.silu(h))))
         return self.pool(h, others)
 
 
@@ -91,13 +92,11 @@ class HybridSTU(nn.Module):
     def __init__(self, widths: Sequence[int] = (24, 40, 64, 96, 96), volume_widths: Sequence[int] = (12, 24)) -> None:
         super().__init__()
         steps = [VOLUME, *volume_widths]
-        self.volume = nn.ModuleList(
-            nn.Conv3d(a, b, 3, stride=(2, 1, 1), padding=1) for a, b in zip(steps, steps[1:], strict=False)
-        )
+        self.volume = nn.ModuleList(nn.Conv3d(a, b, 3, stride=(2, 1, 1), padding=1) for a, b in pairwise(steps))
         left = 16 // 2 ** len(volume_widths)
         self.flat = nn.Conv2d(volume_widths[-1] * left, widths[1], 1)
         self.stem = nn.Conv2d(MAPS, widths[0], 3, padding=1)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.before = nn.ModuleList(_Block(w) for w in widths)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
@@ -133,7 +132,7 @@ class HybridSTU(nn.Module):
         v = volume.flatten(0, 1)
         v = v.contiguous(memory_format=torch.channels_last_3d)
         for layer in self.volume:
-            v = F.silu(layer(v))
+            v = functional.silu(layer(v))
         v = self.flat(v.flatten(1, 2))
         h = self.stem(maps.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         kept = []
@@ -145,6 +144,6 @@ class HybridSTU(nn.Module):
                     h = h + v
             h = block(h, others)
         for level in range(len(kept) - 1, -1, -1):
-            h = kept[level] + F.interpolate(self.up[level](h), scale_factor=2, mode="nearest")
+            h = kept[level] + functional.interpolate(self.up[level](h), scale_factor=2, mode="nearest")
             h = self.after[level](h, others)
-        return self.last(F.silu(h)).float().view(batch, count, *maps.shape[3:])
+        return self.last(functional.silu(h)).float().view(batch, count, *maps.shape[3:])

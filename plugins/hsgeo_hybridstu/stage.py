@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -10,15 +10,23 @@ import xarray as xr
 from hsgeo.plugin import ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec, Window
 from hsgeo.spectra.noise import noise_std
 from hsgeo_hybridstu.config import HybridstuOptions
-from hsgeo_hybridstu.estimate import mixing
+from hsgeo_hybridstu.estimate import Mixing, mixing
+from hsgeo_hybridstu.tokens import DRAWS, TOKENS
+from hsgeo_hybridstu.weights import first_network, same_network
+
+if TYPE_CHECKING:
+    from hsgeo_hybridstu.network import HybridSTU
 
 __all__ = ["HybridStuStage"]
 
 _WINDOW = Window(128, 96)  # 16 pixels are blended at every border; larger windows gain little and hold more memory
 _BATCH = 4  # windows: what a GPU takes at once; a CPU takes them one by one
 _SAMPLE = 20_000  # pixels of the noise estimate: a band's noise within 0.5 %
+_LEARNT, _PATCH = (
+    65_536,
+    64,
+)  # pixels and side of the patches of the mode scene: sixteen of them, or the whole of a small scene
 _QUIETEST = 0.01  # of the median noise: a band quieter than that is dead or made up
-WEIGHTS = "hybridstu-zero"
 
 
 class HybridStuStage:
@@ -72,49 +80,94 @@ class HybridStuStage:
                 attrs={"long_name": "per-pixel gain: spectrum = gain * sum of abundance * endmember"},
                 range=(0.0, float("inf")),
             )
+        if self.options.mode == "scene" and self.options.endmembers == "refine":
+            out["endmembers"] = VarSpec(("endmember", "band"), scope="scene", attrs={"scale": layout.scale})
         return out
 
     def fit_needs(self, layout: Layout) -> FitNeeds:
-        """Ask for pixels to learn the noise from."""
+        """Ask for pixels to learn the noise from, or for patches to fit the scene's own network to."""
+        count = len(layout.endmembers or ()) or 16
+        if self.options.mode == "scene":
+            per_pixel = 4 * (4 * layout.bands + DRAWS * (TOKENS + 6 * count + layout.bands))
+            return FitNeeds("patches", _LEARNT, patch=_PATCH, memory=Memory(fixed=2**28, per_pixel=per_pixel))
         fixed = 2**22 + 3 * 8192 * 8 * layout.bands + 8 * 8 * layout.bands**2
         return FitNeeds("pixels", _SAMPLE, memory=Memory(fixed=fixed, per_pixel=4 * layout.bands))
 
     def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
-        """Learn the noise of every band, and which weights are used."""
-        noise = noise_std(sample["spectra"].transpose("pixel", "band").values)
-        return xr.Dataset({"band_noise": ("band", _not_dead(noise))})
+        """Learn the noise of every band, which weights are used, and in the mode scene a network of its own."""
+        spectra = sample["spectra"]
+        pixels = spectra.transpose(*(d for d in spectra.dims if d != "band"), "band").values
+        noise = noise_std(pixels.reshape(-1, pixels.shape[-1]))
+        network, record = first_network(self.options.weights)
+        state = xr.Dataset({"band_noise": ("band", _not_dead(noise))}, attrs=record)
+        return state if self.options.mode == "zero" else self._fit_scene(sample, state, network, ctx)
+
+    def _fit_scene(self, sample: xr.Dataset, state: xr.Dataset, network: HybridSTU, ctx: FitContext) -> xr.Dataset:
+        from hsgeo_hybridstu.scene import fit_scene
+
+        endmembers = self._endmembers(sample)
+        found = fit_scene(
+            sample["spectra"].transpose("patch", "band", "y", "x").values,
+            sample["wavelength"].values,
+            self._mixing(endmembers, state),
+            network,
+            options=self.options,
+            rng=ctx.rng(1),
+            labels=sample["label"].transpose("patch", "y", "x").values if "label" in sample else None,
+            report=ctx.report,
+        )
+        state = state.assign(
+            scene_network=("weight", found.weights),
+            scene_groups=(("token", "band"), found.groups),
+            scene_strength=((), found.strength),
+            scene_error=(("when",), np.array([found.before, found.after])),
+        )
+        if self.options.endmembers == "refine":
+            refined = endmembers.copy(data=found.endmembers.T.astype(np.float32))
+            state = state.assign(endmembers=refined.variable).assign_coords(endmember=endmembers["endmember"].values)
+        return state
 
     def setup(self, state: xr.Dataset, device: str) -> object:
-        """Load the network."""
-        from hsgeo_hybridstu.kernel import ZeroKernel, load_network
+        """Load the network, and the scene's own if there is one."""
+        network = same_network(
+            self.options.weights, state.attrs, device=device
+        )  # first: it tells where torch is missing
+        from hsgeo_hybridstu.kernel import HybridStuKernel, SceneCorrection
 
-        if "endmembers" not in state:
+        endmembers = self._endmembers(state)
+        scene = None
+        if self.options.mode == "scene":
+            from hsgeo_hybridstu.scene_network import unpacked
+
+            scene = SceneCorrection(
+                unpacked(state["scene_network"].values, endmembers.sizes["endmember"]),
+                float(state["scene_strength"]),
+                state["scene_groups"].transpose("token", "band").values,
+            )
+        return HybridStuKernel(
+            network,
+            self._mixing(endmembers, state),
+            names=endmembers["endmember"].values,
+            wavelength=state["wavelength"].values,
+            scene=scene,
+            device=device,
+        )
+
+    def _endmembers(self, known: xr.Dataset) -> xr.DataArray:
+        if "endmembers" not in known:
             raise ConfigError(
                 "hybridstu has no endmembers to start from",
                 "a stage before it that writes endmembers, or a library",
                 "Put archetypes before it in the recipe, or give --endmembers",
             )
-        endmembers = state["endmembers"].transpose("endmember", "band")
-        mix = mixing(
-            endmembers.values.T,
-            state["band_noise"].values,
-            peak=self._peak(str(endmembers.attrs.get("scale", "physical"))),
-        )
-        return ZeroKernel(
-            load_network(self._weights(), device=device),
-            mix,
-            names=endmembers["endmember"].values,
-            wavelength=state["wavelength"].values,
-            device=device,
-        )
+        return known["endmembers"].transpose("endmember", "band")
+
+    def _mixing(self, endmembers: xr.DataArray, state: xr.Dataset) -> Mixing:
+        peak = self._peak(str(endmembers.attrs.get("scale", "physical")))
+        return mixing(endmembers.values.T, state["band_noise"].values, peak=peak)
 
     def _peak(self, scale: str) -> bool:
         return self.options.gain == "pixel" or (self.options.gain == "auto" and scale == "peak")
-
-    def _weights(self) -> Path:
-        from hsgeo.plugin import shipped_weights
-
-        return Path(self.options.weights) if self.options.weights else shipped_weights(WEIGHTS)
 
 
 def _not_dead(noise: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ class HybridStuTrainer:
             resume=resume,
             command=command,
             progress=progress,
-            learning_rate=2e-3,
+            learning_rate=1e-3,
             warmup=0.04,
             weight_decay=1e-4,
             ema=0.998,
