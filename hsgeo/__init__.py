@@ -28,6 +28,7 @@ _VERBS = (
     "open_scene",
     "open_state",
     "resample_library",
+    "train",
     "unmix",
     "write",
     "write_library",

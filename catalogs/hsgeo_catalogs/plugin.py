@@ -12,3 +12,4 @@ def hsgeo_catalogs() -> Iterator[CatalogRecord]:
     """Name the folders."""
     yield CatalogRecord("sensors", "hsgeo_catalogs", "sensors")
     yield CatalogRecord("recipes", "hsgeo_catalogs", "recipes")
+    yield CatalogRecord("weights", "hsgeo_catalogs", "weights")

@@ -1,6 +1,14 @@
 """One function per verb. The command line and the accessor call these and nothing else."""
 
-from hsgeo.api.again import Run, check_output, check_same_input, read_run, unfinished_tile, writer_name
+from hsgeo.api.again import (
+    Run,
+    check_output,
+    check_same_input,
+    check_same_weights,
+    read_run,
+    unfinished_tile,
+    writer_name,
+)
 from hsgeo.api.benchmark import benchmark_accuracy, benchmark_noise
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
 from hsgeo.api.evaluate import evaluate
@@ -27,6 +35,7 @@ __all__ = [
     "benchmark_noise",
     "check_output",
     "check_same_input",
+    "check_same_weights",
     "check_scene",
     "describe",
     "describe_scene",

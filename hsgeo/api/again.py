@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,15 @@ from hsgeo.product.opening import open_product, open_state, unfinished
 from hsgeo.product.provenance import read_provenance
 from hsgeo.stages.labels import Labels
 
-__all__ = ["Run", "check_output", "check_same_input", "read_run", "unfinished_tile", "writer_name"]
+__all__ = [
+    "Run",
+    "check_output",
+    "check_same_input",
+    "check_same_weights",
+    "read_run",
+    "unfinished_tile",
+    "writer_name",
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Run:
         By which library endmembers were named, and how.
     labels : hsgeo.stages.labels.Labels or None
         Labelled pixels, where a stage learnt from them; they give the endmembers, too.
+    weights : dict
+        By stage, name and sha256 of the weights it used.
     """
 
     path: str | None
@@ -44,6 +54,7 @@ class Run:
     library: xr.Dataset | None
     naming: dict[str, Any] | None = None
     labels: Labels | None = None
+    weights: dict[str, Any] = field(default_factory=dict)
 
 
 def read_run(path: str | Path) -> Run:
@@ -82,7 +93,16 @@ def read_run(path: str | Path) -> Run:
         given = given.assign_attrs(hsgeo_given=json.dumps(record["given"], sort_keys=True))
     labels = _labels(Path(path), record)
     library = given if labels is None else None
-    return Run(record["source"].get("path"), record["recipe"], record["source"], library, record.get("naming"), labels)
+    source = record["source"]
+    return Run(
+        source.get("path"),
+        record["recipe"],
+        source,
+        library,
+        record.get("naming"),
+        labels,
+        dict(record.get("weights") or {}),
+    )
 
 
 def _labels(path: Path, record: Mapping[str, Any]) -> Labels | None:
@@ -148,6 +168,32 @@ def check_same_input(product: xr.Dataset, expected: Mapping[str, Any]) -> None:
             f"{expected.get('name')} with size {expected.get('size')}",
             "Give the right scene with --input",
         )
+
+
+def check_same_weights(product: xr.Dataset, expected: Mapping[str, Mapping[str, str]]) -> None:
+    """Check that a product will be made with the weights that were recorded.
+
+    Parameters
+    ----------
+    product : xarray.Dataset
+        The new product, still lazy.
+    expected : mapping
+        ``name`` and ``sha256`` by stage, as recorded.
+
+    Raises
+    ------
+    ConfigError
+        If a stage uses others.
+    """
+    found = read_provenance(product)["weights"]
+    for stage, about in expected.items():
+        if (other := found.get(stage, {}).get("sha256")) != about["sha256"]:
+            raise ConfigError(
+                f"the weights {about['name']} of stage {stage!r} are not those the product was made with: "
+                f"their sha256 is {other}",
+                f"the sha256 {about['sha256']}",
+                "Put that file back; or, to use this one, run hsgeo unmix",
+            )
 
 
 def check_output(path: str | Path, *, overwrite: bool, resume: bool, inputs: Iterable[str | Path] = ()) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ def train(
         raise ConfigError(f"the size is {size!r}", "'small' or 'full'")
     if seed < 0:
         raise ConfigError(f"the seed is {seed}", "0 or more")
+    if find_spec("torch") is None:
+        raise ConfigError(
+            "training needs torch, which is not installed",
+            "torch 2.6 or later, which comes with hsgeo unless it was left out",
+            "Run pip install torch",
+        )
     given: dict[str, Any] = {"budget": budget, "device": device, "seed": seed, "size": size, "precision": precision}
     words = ["hsgeo", "train", stage, "--out", str(out)]
     words += [word for key, value in given.items() for word in (f"--{key}", str(value))]

@@ -47,6 +47,7 @@ class Job:
     quiet: bool = False
     as_json: bool = False
     expected: Mapping[str, Any] | None = None
+    weights: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_job(job: Job) -> int:
@@ -128,6 +129,7 @@ def run_job(job: Job) -> int:
         )
         if job.expected is not None:
             api.check_same_input(product, job.expected)
+        api.check_same_weights(product, job.weights)
         written = api.write(
             product,
             job.out,

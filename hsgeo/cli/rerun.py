@@ -68,6 +68,7 @@ def rerun(
         quiet=quiet,
         as_json=as_json,
         expected=again.source,
+        weights=again.weights,
     )
     sys.exit(run_job(job))
 

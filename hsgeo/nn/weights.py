@@ -158,7 +158,7 @@ def load_weights(path: str | Path, *, architecture: str, sha256: str | None = No
         raise ConfigError(
             f"weights {path} have the sha256 {digest}",
             f"the sha256 {sha256}",
-            "Get the file again, or give the hash of this one if it is the one you want",
+            "Put that file back; or, to use this one, fit again or give its own hash",
         )
     tensors, about = _parse(path, data)
     found = about["architecture"]

@@ -30,6 +30,7 @@ from hsgeo.plugin.protocols import (
 )
 from hsgeo.plugin.quality import Quality, quality_attrs
 from hsgeo.plugin.records import CatalogRecord, ReaderRecord, StageRecord, Var, WriterRecord, scene, tile
+from hsgeo.plugin.shipped import shipped_weights
 
 __all__ = [
     "ApplyContext",
@@ -65,5 +66,6 @@ __all__ = [
     "hookimpl",
     "quality_attrs",
     "scene",
+    "shipped_weights",
     "tile",
 ]

@@ -122,7 +122,8 @@ class Stage(Protocol):
         -------
         xarray.Dataset
             The state: plain arrays that survive Zarr. Variables that `outputs` declares with scene
-            scope become visible to later stages.
+            scope become visible to later stages. The attributes ``weights`` (name or path) and
+            ``weights_sha256`` say which weights the stage uses; provenance and run id have them from there.
         """
 
     def setup(self, state: xr.Dataset, device: str) -> Kernel | None:

@@ -59,7 +59,7 @@ def provenance(
     seed: int,
     tile: Sequence[int],
     source: Mapping[str, Any],
-    weights: Mapping[str, str],
+    weights: Mapping[str, Mapping[str, str]],
     versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Record what a product is made of.
@@ -74,8 +74,8 @@ def provenance(
         Rows and columns of a tile.
     source : mapping
         What `identify` returned.
-    weights : mapping of str to str
-        Hash of every weights file by name.
+    weights : mapping of str to mapping
+        By stage id, ``name`` (or path) and ``sha256`` of the weights it used.
     versions : mapping of str to str, optional
         Version of every plugin used, by name.
 
@@ -126,7 +126,7 @@ def run_id(record: Mapping[str, Any]) -> str:
         "recipe": recipe,
         "seed": record["seed"],
         "source": {key: value for key, value in record["source"].items() if key not in ("name", "path")},
-        "weights": record["weights"],
+        "weights": {stage: about["sha256"] for stage, about in record["weights"].items()},
         "plugins": record["plugins"],
         "hsgeo": record["versions"]["hsgeo"],
     }

@@ -21,7 +21,7 @@ from hsgeo.run.write import local_workers
 from hsgeo.tiles.grid import auto_tile
 from hsgeo.tiles.memory import tile_budget
 
-__all__ = ["plan_tile", "product_of", "tile_of"]
+__all__ = ["plan_tile", "product_of", "tile_of", "weights_used"]
 
 COPIES = 3  # of a pixel's spectrum at a time: as read, good bands, the stage's block or window
 
@@ -94,7 +94,7 @@ def product_of(
         seed=plan.frame.seed,
         tile=(tile, tile),
         source=scene_identity(scene, state),
-        weights={},
+        weights=weights_used(state),
         versions=versions,
     )
     record |= naming_record(state["scene"])
@@ -114,6 +114,26 @@ def product_of(
         attrs=provenance_attrs(record) | meaning | _about(scene, plan),
     )
     return named(product, state["scene"])
+
+
+def weights_used(state: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
+    """Say which weights the stages use: those whose state has the attributes ``weights`` and ``weights_sha256``.
+
+    Parameters
+    ----------
+    state : mapping of str to xarray.Dataset
+        Fit states.
+
+    Returns
+    -------
+    dict of str to dict
+        By stage id, ``name`` (or path) and ``sha256``.
+    """
+    return {
+        stage: {"name": str(learnt.attrs.get("weights", "")), "sha256": str(learnt.attrs["weights_sha256"])}
+        for stage, learnt in sorted(state.items())
+        if "weights_sha256" in learnt.attrs
+    }
 
 
 def _about(scene: xr.Dataset, plan: Plan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ COUNTS = {2: 0.08, 3: 0.18, 4: 0.18, 5: 0.16, 6: 0.14, 7: 0.09, 8: 0.07, 9: 0.04
 _SNR = (4.0, 42.0)  # dB: where scenes are hopeless without their neighbours, to where neighbours hardly help
 _NOISE_ERROR = 0.06  # of the told noise, relative: what estimators reach on scenes of this size
 _WRONG = 0.2  # share of scenes whose endmembers are told wrong, as blind extraction would
+_STRANGE = 0.6  # share of such scenes among the strange
 _HOLES = 0.15  # share of scenes with invalid pixels
 
 
@@ -46,7 +47,9 @@ class Example:
     snr: float
 
 
-def example(seed: int, size: int, count: int, index: int, *, snr: float | None = None) -> Example:
+def example(
+    seed: int, size: int, count: int, index: int, *, snr: float | None = None, strange: bool = False
+) -> Example:
     """Make an example; the same for the same arguments.
 
     Parameters
@@ -59,19 +62,24 @@ def example(seed: int, size: int, count: int, index: int, *, snr: float | None =
         Number of endmembers.
     snr : float, optional
         dB; by default anything between 4 and 42.
+    strange : bool
+        Whether six scenes in ten fit their endmembers as badly as real ones can: variability, unexplained structure
+        and second reflections up to five times as strong.
 
     Returns
     -------
     Example
         Input and target.
     """
-    rng = np.random.default_rng([seed, size, count, index])
+    rng = np.random.default_rng([seed, size, count, index, *([1] if strange else [])])
     wavelength, fwhm = random_bands(rng)
     E = random_spectra(rng, count, wavelength, fwhm)
     A = random_field(rng, size, size, count)
     level = float(rng.uniform(*_SNR)) if snr is None else snr
     # the runner leaves dead bands out; correlated noise is told as what it is not, white, and there is nothing to learn
     effects = replace(Effects.random(rng), snr_db=level, dead=0.0, noise_correlation=0.0)
+    if strange and rng.random() < _STRANGE:
+        effects = _stranger(effects, rng)
     seen = observe(rng, E, A, effects=effects, wavelength=wavelength)
     peak = bool(rng.random() < 0.5)
     told = E
@@ -100,6 +108,17 @@ def example(seed: int, size: int, count: int, index: int, *, snr: float | None =
         f.correlation,
         np.where(valid, target, 0).astype(half),
         level,
+    )
+
+
+def _stranger(effects: Effects, rng: np.random.Generator) -> Effects:
+    """Make the scene fit its endmembers worse: the best linear fit of real scenes leaves 5 to 20 % of their size."""
+    more = np.exp(rng.uniform(0, np.log(5), 3))
+    return replace(
+        effects,
+        variability=float(more[0]) * max(effects.variability, 0.01),
+        model_error=float(more[1]) * max(effects.model_error, 0.01),
+        bilinear=min(float(more[2]) * effects.bilinear, 1.0),
     )
 
 

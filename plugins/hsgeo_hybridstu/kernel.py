@@ -21,6 +21,8 @@ from hsgeo_hybridstu.tokens import scene_tokens
 
 __all__ = ["HybridStuKernel", "SceneCorrection", "corrected", "load_network", "network_of"]
 
+_CELL = 16  # pixels: four halvings
+
 
 @dataclass(frozen=True)
 class SceneCorrection:
@@ -131,6 +133,21 @@ def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.
     return closed + reach * move
 
 
+def _filled(Y: np.ndarray) -> tuple[slice, slice] | None:
+    """Find the part of windows ``(window, band, y, x)`` that has data: what lies far outside of it changes nothing."""
+    some = ~np.isnan(Y).all(axis=(0, 1))
+    if not some.any():
+        return None
+    return _reaching(some.any(axis=1)), _reaching(some.any(axis=0))
+
+
+def _reaching(some: np.ndarray) -> slice:
+    """Widen the range of what is there to whole cells of the coarsest level, and one more at either side."""
+    at = np.flatnonzero(some)
+    first, last = at[0] // _CELL - 1, at[-1] // _CELL + 2
+    return slice(max(first, 0) * _CELL, min(last * _CELL, some.size))
+
+
 class HybridStuKernel:
     """Correct the closed-form abundances of windows.
 
@@ -173,19 +190,21 @@ class HybridStuKernel:
             # one by one on a CPU: a window's bits must not depend on its place in the batch
             size = len(Y) if self._device == "cuda" else 1
             for start in range(0, len(Y), size):
-                part = slice(start, start + size)
-                if np.isnan(Y[part]).all():
+                box = _filled(Y[start : start + size])
+                if box is None:
                     continue
-                inputs = [features(y, self._wavelength, self._mix) for y in Y[part]]
+                part = Y[(slice(start, start + size), slice(None), *box)]
+                inputs = [features(y, self._wavelength, self._mix) for y in part]
                 with torch.inference_mode():
                     found = onto_simplex(corrected(self._network, inputs, self._device)).cpu()
                     if self._scene is not None:
-                        each = zip(Y[part], found, inputs, strict=True)
+                        each = zip(part, found, inputs, strict=True)
                         found = torch.stack([self._scene.apply(y, first, f) for y, first, f in each])
-                for k, f in enumerate(inputs, start):
-                    a = found[k - start].numpy()
+                for k, f in enumerate(inputs):
+                    a, at = found[k].numpy(), (start + k, *box)
                     a[:, ~f.valid] = np.nan
-                    A[k], gain[k], rmse[k] = a, *self._residual(Y[k], a)
+                    A[(start + k, slice(None), *box)] = a
+                    gain[at], rmse[at] = self._residual(part[k], a)
         out: dict[str, Any] = {
             "abundance": (("window", "endmember", "y", "x"), A),
             "rmse": (("window", "y", "x"), rmse),

@@ -14,6 +14,7 @@ from hsgeo_hybridstu.features import MAPS, VOLUME
 __all__ = ["ARCHITECTURE", "HybridSTU", "onto_simplex"]
 
 ARCHITECTURE = "hybridstu-zero/1"
+_FARTHEST = 4.0  # in units of the reach: noise that is further off is one in ten thousand
 
 
 def onto_simplex(a: Tensor) -> Tensor:
@@ -146,4 +147,5 @@ class HybridSTU(nn.Module):
         for level in range(len(kept) - 1, -1, -1):
             h = kept[level] + functional.interpolate(self.up[level](h), scale_factor=2, mode="nearest")
             h = self.after[level](h, others)
-        return self.last(functional.silu(h)).float().view(batch, count, *maps.shape[3:])
+        move = self.last(functional.silu(h)).float().view(batch, count, *maps.shape[3:])
+        return move.clamp(-_FARTHEST, _FARTHEST)

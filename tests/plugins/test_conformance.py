@@ -1,11 +1,13 @@
 """Every bundled stage obeys every law; a stage, reader or writer that is not checked fails here."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from hsgeo.plugin.registry import registry
-from hsgeo.testing import parametrize_with_checks
+from hsgeo.testing import known_scene, parametrize_with_checks
 
 SOLVE = ({"use": "fcls"},)
 
@@ -144,6 +146,26 @@ def test_sma(check):
 
 @parametrize_with_checks("bundles")
 def test_bundles(check):
+    check()
+
+
+TALL = known_scene(height=116, width=12, noise=0.01)  # more rows than the 112 that the first window sees
+SMALL = Path(tempfile.gettempdir()) / f"hsgeo-conformance-{os.getpid()}.safetensors"
+
+
+@pytest.fixture(scope="module")
+def _small_weights():
+    """Write weights of a network that is quick and moves abundances: the shipped one would take minutes here."""
+    from tests.plugins.hsgeo_hybridstu.small import small_weights
+
+    small_weights(SMALL)
+    yield
+    SMALL.unlink()
+
+
+@pytest.mark.usefixtures("_small_weights")
+@parametrize_with_checks("hybridstu", options={"weights": str(SMALL)}, known=TALL)
+def test_hybridstu(check):
     check()
 
 

@@ -22,7 +22,7 @@ def record(**changes):
         "seed": 1,
         "tile": (64, 64),
         "source": identify(scene, np.arange(4.0)),
-        "weights": {"w": "abc"},
+        "weights": {"net": {"name": "w", "sha256": "abc"}},
         "versions": {"classical": "0.1"},
     }
     return provenance(**(given | changes))
@@ -34,10 +34,11 @@ def test_run_id_counts_what_decides():
         record(tile=(128, 32)),
         record(recipe=RECIPE | {"name": "other", "output": {"use": "cog", "with": {"blocksize": 256}}}),
         record(source=base["source"] | {"path": "/elsewhere/b.he5", "name": "b.he5"}),
+        record(weights={"net": {"name": "moved/w.safetensors", "sha256": "abc"}}),
     ]
     other = [
         record(seed=2),
-        record(weights={"w": "abd"}),
+        record(weights={"net": {"name": "w", "sha256": "abd"}}),
         record(versions={"classical": "0.2"}),
         record(source=base["source"] | {"sample": "0"}),
         record(recipe=RECIPE | {"stages": RECIPE["stages"][:1]}),

@@ -1,6 +1,5 @@
 """The usual way to compile non-negative least squares: one pixel after the other, with the Gram matrix made once."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +11,7 @@ __all__ = ["nnls_per_pixel"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def nnls_per_pixel(Y, E, H, A, start, stop):  # type: ignore[no-untyped-def]
+def nnls_per_pixel(Y, E, H, A, start, stop):
     """Solve pixels ``start`` to ``stop`` of ``Y (pixels, bands)`` into ``A`` by Lawson and Hanson on ``H = E^T E``.
 
     This is the fast form of Bro and de Jong (1997): only ``E^T y`` is made for every pixel.
