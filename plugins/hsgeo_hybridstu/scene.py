@@ -19,7 +19,7 @@ from hsgeo_hybridstu.estimate import Mixing, mixing
 from hsgeo_hybridstu.features import features
 from hsgeo_hybridstu.kernel import corrected
 from hsgeo_hybridstu.network import HybridSTU, onto_simplex
-from hsgeo_hybridstu.scene_network import SceneNetwork, packed
+from hsgeo_hybridstu.scene_network import SceneNetwork, beginning, packed
 from hsgeo_hybridstu.tokens import DRAWS, scene_tokens, tokens_of
 
 __all__ = ["SceneFit", "fit_scene"]
@@ -32,6 +32,7 @@ _SMOOTH = 1e-2  # weight of the total variation, in units of the error
 _VOLUME = 1e-4  # weight of the logarithm of the endmembers' volume
 _LABEL = 1.0  # weight of a labelled pixel
 _RATES = (2e-3, 2e-4)  # of the network and of the endmembers (relative)
+_TINY = 1e-4  # abundance: a reach below it leaves nothing to learn
 _LOOKS = 10  # how often the held-out splits are asked
 _PATIENCE = 3  # looks without an improvement before the fit stops
 
@@ -121,15 +122,15 @@ def fit_scene(
     SceneFit
         Never worse than the mode zero on the held-out data.
     """
-    torch.manual_seed(int(rng.integers(2**31)))
-    scale = np.sqrt(np.nanmean(np.square(patches.astype(np.float64)), axis=(0, 2, 3)))
+    whole = np.nan_to_num(patches.astype(np.float64), posinf=0.0, neginf=0.0)
+    scale = np.sqrt(np.square(whole).mean(axis=(0, 2, 3)))
     scale = np.where(scale > 0, scale, 1.0)
     groups_of = (tokens_of(wavelength) / scale).astype(np.float32)
     splits = _splits(patches, wavelength, mix, network, groups=groups_of, rng=rng, labels=labels)
     report(0.3, "scene split into pairs")
     judged = [s for k, s in enumerate(splits) if k % _HELD_OUT == _HELD_OUT - 1]
     taught = [s for k, s in enumerate(splits) if k % _HELD_OUT != _HELD_OUT - 1]
-    net = SceneNetwork(mix.E.shape[1])
+    net = beginning(mix.E.shape[1], seed=int(rng.integers(2**31)))
     E0 = torch.from_numpy(mix.E.astype(np.float32))
     change = torch.zeros_like(E0, requires_grad=options.endmembers == "refine")
     groups: list[dict[str, Any]] = [{"params": list(net.parameters()), "lr": _RATES[0]}]
@@ -138,6 +139,10 @@ def fit_scene(
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
     judge = _Judge(mix)
     before = judge.held_out(net, judged, E0, 0.0)
+    farthest = float(max(s.reach.max() for s in splits))
+    told = labels is not None and bool((labels >= 0).any())
+    if (farthest < _TINY or before <= judge.least) and not (change.requires_grad or told):
+        return SceneFit(packed(net), 0.0, groups_of, mix.E, before, before, 0)
     best, kept, strength, waited = before, packed(net), 0.0, 0
     kept_E, began, done = mix.E, time.monotonic(), 0
     every = max(1, options.steps // _LOOKS)
@@ -161,7 +166,8 @@ def fit_scene(
                 kept_E = E.numpy().astype(np.float64)
             else:
                 waited += 1
-            if waited >= _PATIENCE or (options.seconds and time.monotonic() - began > options.seconds):
+            late = options.seconds is not None and time.monotonic() - began > options.seconds
+            if best <= judge.least or waited >= _PATIENCE or late:
                 break
     return SceneFit(kept, strength, groups_of, kept_E, before, best, done)
 
@@ -238,6 +244,8 @@ class _Judge:
         spread = np.linalg.qr(mix.E)[0] * mix.noise[:, None]
         # what noise alone adds to the residual of the best abundances, over that of free least squares
         self._expected = float((spread**2).sum() * (1 + 1 / _ALPHA**2))
+        # the discrepancy principle: what the true abundances would have; a gain per pixel takes one of P freedoms
+        self.least = 1 - 1 / mix.E.shape[1] if mix.peak else 1.0
 
     def _terms(self, a: Tensor, s: _Split, E: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``<y, E a>`` and ``|E a|^2`` per pixel."""

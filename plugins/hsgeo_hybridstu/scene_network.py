@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from hsgeo_hybridstu.tokens import TOKENS
 
-__all__ = ["SceneNetwork", "packed", "unpacked"]
+__all__ = ["SceneNetwork", "beginning", "packed", "unpacked"]
 
 _SPECTRAL = ((1, 8, 7), (8, 16, 5), (16, 32, 3))  # channels in, out, bands of the kernel; each halves the tokens
 _WIDTH = 64
@@ -63,6 +63,26 @@ class SceneNetwork(nn.Module):
         return self.last(h)
 
 
+def beginning(endmembers: int, *, seed: int) -> SceneNetwork:
+    """Make the network with random weights that correct nothing yet; torch's global generator is left as it was.
+
+    Parameters
+    ----------
+    endmembers : int
+        Number of endmembers.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    SceneNetwork
+        Untrained.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SceneNetwork(endmembers)
+
+
 def packed(module: nn.Module) -> np.ndarray:
     """Lay all weights end to end: a plain array that survives Zarr.
 
@@ -94,6 +114,6 @@ def unpacked(weights: np.ndarray, endmembers: int) -> SceneNetwork:
     SceneNetwork
         Ready to predict.
     """
-    network: Any = SceneNetwork(endmembers)
+    network: Any = beginning(endmembers, seed=0)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(np.array(weights, np.float32)), network.parameters())
     return network.eval().requires_grad_(False)

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec, Window
-from hsgeo.spectra.noise import noise_std
 from hsgeo_hybridstu.config import HybridstuOptions
 from hsgeo_hybridstu.estimate import Mixing, mixing
+from hsgeo_hybridstu.noise import told_noise
 from hsgeo_hybridstu.tokens import DRAWS, TOKENS
 from hsgeo_hybridstu.weights import first_network, same_network
 
@@ -26,7 +26,6 @@ _LEARNT, _PATCH = (
     65_536,
     64,
 )  # pixels and side of the patches of the mode scene: sixteen of them, or the whole of a small scene
-_QUIETEST = 0.01  # of the median noise: a band quieter than that is dead or made up
 
 
 class HybridStuStage:
@@ -97,25 +96,27 @@ class HybridStuStage:
         """Learn the noise of every band, which weights are used, and in the mode scene a network of its own."""
         spectra = sample["spectra"]
         pixels = spectra.transpose(*(d for d in spectra.dims if d != "band"), "band").values
-        noise = noise_std(pixels.reshape(-1, pixels.shape[-1]))
+        noise = told_noise(pixels.reshape(-1, pixels.shape[-1]))
         network, record = first_network(self.options.weights)
-        state = xr.Dataset({"band_noise": ("band", _not_dead(noise))}, attrs=record)
+        state = xr.Dataset({"band_noise": ("band", noise)}, attrs=record)
         return state if self.options.mode == "zero" else self._fit_scene(sample, state, network, ctx)
 
     def _fit_scene(self, sample: xr.Dataset, state: xr.Dataset, network: HybridSTU, ctx: FitContext) -> xr.Dataset:
+        from hsgeo.nn.threads import one_thread
         from hsgeo_hybridstu.scene import fit_scene
 
         endmembers = self._endmembers(sample)
-        found = fit_scene(
-            sample["spectra"].transpose("patch", "band", "y", "x").values,
-            sample["wavelength"].values,
-            self._mixing(endmembers, state),
-            network,
-            options=self.options,
-            rng=ctx.rng(1),
-            labels=sample["label"].transpose("patch", "y", "x").values if "label" in sample else None,
-            report=ctx.report,
-        )
+        with one_thread():
+            found = fit_scene(
+                sample["spectra"].transpose("patch", "band", "y", "x").values,
+                sample["wavelength"].values,
+                self._mixing(endmembers, state),
+                network,
+                options=self.options,
+                rng=ctx.rng(1),
+                labels=sample["label"].transpose("patch", "y", "x").values if "label" in sample else None,
+                report=ctx.report,
+            )
         state = state.assign(
             scene_network=("weight", found.weights),
             scene_groups=(("token", "band"), found.groups),
@@ -168,8 +169,3 @@ class HybridStuStage:
 
     def _peak(self, scale: str) -> bool:
         return self.options.gain == "pixel" or (self.options.gain == "auto" and scale == "peak")
-
-
-def _not_dead(noise: np.ndarray) -> np.ndarray:
-    quietest = max(_QUIETEST * float(np.median(noise)), float(np.finfo(np.float32).tiny))
-    return np.asarray(np.maximum(noise, quietest))
