@@ -169,6 +169,14 @@ def test_hybridstu(check):
     check()
 
 
+@pytest.mark.usefixtures("_small_weights")
+@parametrize_with_checks(
+    "hybridstu", options={"weights": str(SMALL), "mode": "scene", "steps": 2, "endmembers": "refine"}, known=TALL
+)
+def test_hybridstu_scene(check):
+    check()
+
+
 @pytest.mark.parametrize(
     ("kind", "file"),
     [

@@ -1,7 +1,7 @@
-"""Draw the pictures of docs/hybridstu.md into docs/images: maps at three noise levels, and how the stage is built.
+"""Draw the pictures of docs/hybridstu.md into docs/images, and print its table of lone targets.
 
 Run it as ``python tests/tools/write_hybridstu.py [weights.safetensors]``; it needs no data. Without an argument the
-maps are made with the shipped weights: run it again when these change.
+maps and the table are made with the shipped weights: run it again when these change.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 LEVELS = (30.0, 20.0, 10.0)  # dB
 NAMES = ("green-vegetation", "dry-vegetation", "soil", "asphalt", "concrete", "water")
 SHOWN = ("dry-vegetation", "concrete")
+RARE = "concrete"
 SIDE, SEED = 64, 4
 AS_IT_IS = {"scene.bad_bands": [], "scene.screen": False}  # noise is what is shown: no band is left out for it
 GREY, BLUE, TEAL = "#e9ecef", "#d0e2f2", "#cfe8e0"
@@ -50,13 +51,12 @@ def solved(made: SyntheticScene, stage: dict[str, object]) -> xr.DataArray:
 
 def maps(weights: str | None) -> None:
     """Draw truth, closed form and ``hybridstu`` of two endmembers at every noise level."""
-    network = {"use": "hybridstu", "with": {} if weights is None else {"weights": weights}}
     columns = 1 + 2 * len(LEVELS)
     figure, axes = plt.subplots(len(SHOWN), columns, figsize=(2 * columns, 4.6), layout="constrained")
     for number, level in enumerate(LEVELS):
         made = synthetic_scene(SIDE, SIDE, names=NAMES, snr_db=level, seed=SEED)
         truth = made.abundance.sel(endmember=list(NAMES))
-        found = {"closed form": solved(made, {"use": "fcls"}), "hybridstu": solved(made, network)}
+        found = {"closed form": solved(made, {"use": "fcls"}), "hybridstu": solved(made, network(weights))}
         for offset, (method, A) in enumerate(found.items()):
             column = 1 + 2 * number + offset
             error = float(np.sqrt(np.nanmean((A.values - truth.values) ** 2)))
@@ -69,6 +69,36 @@ def maps(weights: str | None) -> None:
             axes[row, 0].set_ylabel(name, fontsize=11)
     axes[0, 0].set_title("truth\n", fontsize=10)
     save(figure, "hybridstu-maps.png")
+
+
+def targets(weights: str | None) -> None:
+    """Print what is left of lone pixels, half of which is a material that is nowhere else."""
+    rng = np.random.default_rng(SEED)
+    made = synthetic_scene(SIDE, SIDE, names=NAMES, snr_db=np.inf, seed=SEED)
+    spectra, E = made.scene["spectra"].values, made.endmembers.values
+    rare = NAMES.index(RARE)
+    share = made.abundance.sel(endmember=RARE).values
+    clean = spectra - np.multiply.outer(E[rare] - E[NAMES.index("soil")], share)  # elsewhere soil takes its place
+    lattice = np.arange(6, SIDE - 6, 12)
+    rows, cols = (axis.ravel() for axis in np.meshgrid(lattice, lattice, indexing="ij"))
+    clean[:, rows, cols] = 0.5 * clean[:, rows, cols] + 0.5 * E[rare][:, None]
+    elsewhere = np.ones((SIDE, SIDE), bool)
+    elsewhere[rows, cols] = False
+    for level in (40.0, *LEVELS):
+        noise = rng.standard_normal(clean.shape) * np.sqrt(np.mean(clean**2) * 10 ** (-level / 10))
+        scene = made.scene.copy()
+        scene["spectra"] = made.scene["spectra"].copy(data=(clean + noise).astype(np.float32))
+        for method, stage in {"closed form": {"use": "fcls"}, "hybridstu": network(weights)}.items():
+            A = solved(SyntheticScene(scene, made.truth, 0.0), stage).sel(endmember=RARE).values
+            print(
+                f"{level:g} dB {method}: {len(rows)} targets of 0.5 have {A[rows, cols].mean():.2f} "
+                f"+- {A[rows, cols].std():.2f}, elsewhere rms {np.sqrt(np.mean(A[elsewhere] ** 2)):.3f}"
+            )
+
+
+def network(weights: str | None) -> dict[str, object]:
+    """Name the stage."""
+    return {"use": "hybridstu", "with": {} if weights is None else {"weights": weights}}
 
 
 def show(ax: Axes, image: np.ndarray) -> None:
@@ -101,7 +131,7 @@ def built() -> None:
     figure, ax = plt.subplots(figsize=(12.6, 4.7), layout="constrained")
     ax.set(xlim=(0, 14), ylim=(0, 5.2))
     ax.axis("off")
-    closed = "fcls, or with a gain per pixel;\nreach: its error from noise,\nat most 0.5"
+    closed = "fcls, or with a gain per pixel;\nreach: what noise does to\nleast squares, at most 0.5"
     eight = "closed form, least squares, its error,\ntheir difference, misfit, brightness,\nvalid, convention"
     volume = "16 wavelength windows, 2 x 2 pixels:\nangle, brightness, misfit,\nsignal to noise, bands there"
     unet = "per endmember, shared weights; after each\nblock the endmembers meet: mean, largest,\n"
@@ -129,9 +159,11 @@ def built() -> None:
 
 
 def main() -> None:
-    """Draw both pictures."""
+    """Draw both pictures, print the table."""
+    weights = sys.argv[1] if len(sys.argv) > 1 else None
     built()
-    maps(sys.argv[1] if len(sys.argv) > 1 else None)
+    maps(weights)
+    targets(weights)
 
 
 if __name__ == "__main__":
