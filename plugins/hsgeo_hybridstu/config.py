@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["HybridstuOptions"]
 
@@ -38,3 +38,11 @@ class HybridstuOptions(BaseModel):
     anchor: float = Field(
         0.01, ge=0, description="mode 'scene': price of a relative change of 1 of the endmembers, against the misfit"
     )
+
+    @model_validator(mode="after")
+    def _only_where_it_counts(self) -> Self:
+        if self.mode == "zero":
+            for name in ("steps", "seconds", "endmembers", "anchor"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} is an option of the mode scene, and the mode is zero; say mode=scene")
+        return self

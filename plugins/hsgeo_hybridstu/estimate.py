@@ -86,7 +86,7 @@ def mixing(E: np.ndarray, noise: np.ndarray, *, peak: bool) -> Mixing:
     Parameters
     ----------
     E : numpy.ndarray
-        Endmembers ``(bands, endmembers)``, at least two.
+        Endmembers ``(bands, endmembers)``.
     noise : numpy.ndarray
         Standard deviation ``(bands,)``, above 0.
     peak : bool

@@ -60,8 +60,6 @@ class Features:
         ``(y, x)`` bool.
     correlation : numpy.ndarray
         ``(endmember, endmember)`` float32, of the errors.
-    gain : numpy.ndarray
-        ``(y, x)`` float32, NaN where invalid.
     """
 
     maps: np.ndarray
@@ -70,7 +68,6 @@ class Features:
     reach: np.ndarray
     valid: np.ndarray
     correlation: np.ndarray
-    gain: np.ndarray
 
 
 def features(spectra: np.ndarray, wavelength: np.ndarray, mix: Mixing) -> Features:
@@ -105,7 +102,6 @@ def features(spectra: np.ndarray, wavelength: np.ndarray, mix: Mixing) -> Featur
         reach=np.where(valid, reach(est.std), 0).astype(np.float32).reshape(shape),
         valid=valid.reshape(height, width),
         correlation=mix.correlation,
-        gain=est.gain.reshape(height, width),
     )
 
 

@@ -134,7 +134,7 @@ def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.
 
 
 def _filled(Y: np.ndarray) -> tuple[slice, slice] | None:
-    """Find the part of windows ``(window, band, y, x)`` that has data: what lies far outside of it changes nothing."""
+    """Find the part of windows ``(window, band, y, x)`` that has data, and a margin; the same for the same windows."""
     some = ~np.isnan(Y).all(axis=(0, 1))
     if not some.any():
         return None

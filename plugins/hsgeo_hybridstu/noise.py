@@ -8,10 +8,17 @@ from hsgeo.spectra.noise import noise_floor, noise_std
 
 __all__ = ["told_noise"]
 
-_QUIETEST = 0.01  # of the median noise: a band quieter than that is dead or made up
-_LEAST = (
-    0.3  # of what regression says: below it the bands' noise is correlated, and the eigenvalues mean something else
-)
+# of the median noise: a band quieter than that is dead or made up
+_QUIETEST = 0.01
+# of what regression says: below it the noise of the bands is correlated, and the eigenvalues mean something else
+_LEAST = 0.3
+# complete pixels: with fewer, noise and signal cannot be told apart (20 pixels of 60 bands: a third too much)
+_FEWEST = 30
+# of the size of the data, told where there are too few pixels: the closed form stays as it is
+_NONE = 1e-7
+# Told a little less than there is: on synthetic scenes that their endmembers do not explain it costs nothing, on others
+# 1 %; too much does harm. Chosen with sight of Samson, where it is worth 1 % at 20 dB.
+_CAUTION = 0.9
 
 
 def told_noise(pixels: np.ndarray) -> np.ndarray:
@@ -29,10 +36,15 @@ def told_noise(pixels: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Standard deviation ``(bands,)``, above 0, in the units of the data.
+        Standard deviation ``(bands,)``, above 0, in the units of the data; nine tenths of the estimate. With fewer
+        than 30 complete pixels next to none.
     """
+    complete = np.isfinite(pixels).all(axis=1)
+    if complete.sum() < _FEWEST:
+        size = np.sqrt(np.mean(np.square(pixels[np.isfinite(pixels)], dtype=np.float64)))
+        return np.full(pixels.shape[1], max(_NONE * float(size), float(np.finfo(np.float32).tiny)))
     noise = noise_std(pixels)
     quietest = max(_QUIETEST * float(np.median(noise)), float(np.finfo(np.float32).tiny))
     noise = np.maximum(noise, quietest)
     level = noise_floor(pixels / noise)
-    return np.asarray(noise * (np.clip(level, _LEAST, 1) if level > 0 else 1))
+    return np.asarray(_CAUTION * noise * np.clip(level, _LEAST, 1))

@@ -122,6 +122,9 @@ def fit_scene(
     SceneFit
         Never worse than the mode zero on the held-out data.
     """
+    given, unit = mix.E, _size(patches)
+    patches, E = patches / np.float32(unit), mix.E if mix.peak else mix.E / unit
+    mix = mixing(E, mix.noise / unit, peak=mix.peak)
     whole = np.nan_to_num(patches.astype(np.float64), posinf=0.0, neginf=0.0)
     scale = np.sqrt(np.square(whole).mean(axis=(0, 2, 3)))
     scale = np.where(scale > 0, scale, 1.0)
@@ -138,17 +141,18 @@ def fit_scene(
         groups.append({"params": [change], "lr": _RATES[1]})
     optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
     judge = _Judge(mix)
+    least = judge.least(judged, E0)
     before = judge.held_out(net, judged, E0, 0.0)
     farthest = float(max(s.reach.max() for s in splits))
     told = labels is not None and bool((labels >= 0).any())
-    if (farthest < _TINY or before <= judge.least) and not (change.requires_grad or told):
-        return SceneFit(packed(net), 0.0, groups_of, mix.E, before, before, 0)
+    if (farthest < _TINY or before <= least) and not (change.requires_grad or told):
+        return SceneFit(packed(net), 0.0, groups_of / np.float32(unit), given, before, before, 0)
     best, kept, strength, waited = before, packed(net), 0.0, 0
-    kept_E, began, done = mix.E, time.monotonic(), 0
+    kept_E, began, done = given, time.monotonic(), 0
     every = max(1, options.steps // _LOOKS)
     for step in range(options.steps):
         E = (E0 * (1 + change)).clamp(min=0)
-        loss = torch.stack([judge.loss(net, _crop(taught, rng), E) for _ in range(_BATCH)]).mean()
+        loss = judge.loss(net, [_crop(taught, rng) for _ in range(_BATCH)], E)
         if change.requires_grad:
             loss = loss + options.anchor * change.square().mean() * len(E0) + _VOLUME * _volume(E)
         optimizer.zero_grad()
@@ -163,13 +167,19 @@ def fit_scene(
             report(0.3 + 0.7 * done / options.steps, f"held-out misfit {found[s]:.4f}, at first {before:.4f}")
             if found[s] < best - 1e-4:
                 best, kept, strength, waited = found[s], packed(net), s, 0
-                kept_E = E.numpy().astype(np.float64)
+                kept_E = E.numpy().astype(np.float64) * (1 if mix.peak else unit) if change.requires_grad else given
             else:
                 waited += 1
             late = options.seconds is not None and time.monotonic() - began > options.seconds
-            if best <= judge.least or waited >= _PATIENCE or late:
+            if best <= least or waited >= _PATIENCE or late:
                 break
-    return SceneFit(kept, strength, groups_of, kept_E, before, best, done)
+    return SceneFit(kept, strength, groups_of / np.float32(unit), kept_E, before, best, done)
+
+
+def _size(patches: np.ndarray) -> float:
+    """Root mean square of what is there: everything is divided by it, so that the unit of the data does not matter."""
+    there = patches[np.isfinite(patches)].astype(np.float64)
+    return float(np.sqrt(np.mean(there**2))) or 1.0
 
 
 def _splits(
@@ -231,9 +241,10 @@ def _crop(splits: list[_Split], rng: np.random.Generator) -> _Split:
     return part
 
 
-def _abundances(net: SceneNetwork, s: _Split, strength: float = 1.0) -> Tensor:
-    move = net(s.tokens[None], s.first[None], s.reach[None])
-    return onto_simplex(s.first[None] + strength * s.reach[None] * move)[0]
+def _abundances(net: SceneNetwork, splits: list[_Split], strength: float = 1.0) -> Tensor:
+    """Return ``(split, endmember, y, x)``."""
+    tokens, first, reach = (torch.stack([getattr(s, name) for s in splits]) for name in ("tokens", "first", "reach"))
+    return onto_simplex(first + strength * reach * net(tokens, first, reach))
 
 
 class _Judge:
@@ -244,13 +255,26 @@ class _Judge:
         spread = np.linalg.qr(mix.E)[0] * mix.noise[:, None]
         # what noise alone adds to the residual of the best abundances, over that of free least squares
         self._expected = float((spread**2).sum() * (1 + 1 / _ALPHA**2))
-        # the discrepancy principle: what the true abundances would have; a gain per pixel takes one of P freedoms
-        self.least = 1 - 1 / mix.E.shape[1] if mix.peak else 1.0
+        self._power = torch.from_numpy((mix.noise**2 * (1 + 1 / _ALPHA**2)).astype(np.float32))
 
     def _terms(self, a: Tensor, s: _Split, E: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``<y, E a>`` and ``|E a|^2`` per pixel."""
         pull = torch.einsum("bp,byx->pyx", E, s.judge)
         return (pull * a).sum(0), torch.einsum("pyx,pq,qyx->yx", a, E.T @ E, a).clamp(min=1e-12)
+
+    def least(self, judged: list[_Split], E: Tensor) -> float:
+        """Tell the misfit that the true abundances would have, where the discrepancy principle stops.
+
+        It is 1, less what a gain per pixel takes: the noise along the pixel's own spectrum.
+        """
+        if not self._peak:
+            return 1.0
+        taken = []
+        for s in judged:
+            model = torch.einsum("bp,pyx->byx", E, s.first).square()
+            along = torch.einsum("b,byx->yx", self._power, model) / model.sum(0).clamp(min=1e-12)
+            taken.append(float((along * s.valid).sum() / s.valid.sum().clamp(min=1)))
+        return 1 - float(np.mean(taken)) / self._expected
 
     def misfit(self, a: Tensor, s: _Split, E: Tensor) -> Tensor:
         """Mean residual over that of least squares, in units of what noise makes; the closed form minimises it."""
@@ -258,13 +282,17 @@ class _Judge:
         residual = s.energy - (along.clamp(min=0) ** 2 / square if self._peak else 2 * along - square)
         return ((residual - s.least) * s.valid).sum() / s.valid.sum().clamp(min=1) / self._expected
 
-    def loss(self, net: SceneNetwork, s: _Split, E: Tensor) -> Tensor:
-        """Misfit, spectral angle, roughness, labels."""
-        a = _abundances(net, s)
+    def loss(self, net: SceneNetwork, splits: list[_Split], E: Tensor) -> Tensor:
+        """Misfit, spectral angle, roughness, labels; mean over splits of one size."""
+        found = zip(_abundances(net, splits), splits, strict=True)
+        return torch.stack([self._price(a, s, E) for a, s in found]).mean()
+
+    def _price(self, a: Tensor, s: _Split, E: Tensor) -> Tensor:
         along, square = self._terms(a, s, E)
         sine = 1 - along.clamp(min=0) ** 2 / (square * s.energy).clamp(min=1e-12)
         angle = (sine * s.energy * s.valid).sum() / s.valid.sum().clamp(min=1) / self._expected
-        rough = (a[:, 1:] - a[:, :-1]).abs().mean() + (a[:, :, 1:] - a[:, :, :-1]).abs().mean()
+        down, across = s.valid[1:] * s.valid[:-1], s.valid[:, 1:] * s.valid[:, :-1]
+        rough = ((a[:, 1:] - a[:, :-1]).abs() * down).mean() + ((a[:, :, 1:] - a[:, :, :-1]).abs() * across).mean()
         loss = self.misfit(a, s, E) + _SAD * angle + _SMOOTH * rough / s.reach.mean().clamp(min=1e-3)
         told = s.label >= 0
         if bool(told.any()):
@@ -275,7 +303,7 @@ class _Judge:
     def held_out(self, net: SceneNetwork, judged: list[_Split], E: Tensor, strength: float) -> float:
         """Mean misfit of splits that were not taught."""
         with torch.inference_mode():
-            return float(np.mean([float(self.misfit(_abundances(net, s, strength), s, E)) for s in judged]))
+            return float(np.mean([float(self.misfit(_abundances(net, [s], strength)[0], s, E)) for s in judged]))
 
 
 def _volume(E: Tensor) -> Tensor:

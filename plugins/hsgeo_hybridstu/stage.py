@@ -22,10 +22,8 @@ __all__ = ["HybridStuStage"]
 _WINDOW = Window(128, 96)  # 16 pixels are blended at every border; larger windows gain little and hold more memory
 _BATCH = 4  # windows: what a GPU takes at once; a CPU takes them one by one
 _SAMPLE = 20_000  # pixels of the noise estimate: a band's noise within 0.5 %
-_LEARNT, _PATCH = (
-    65_536,
-    64,
-)  # pixels and side of the patches of the mode scene: sixteen of them, or the whole of a small scene
+_LEARNT = 65_536  # pixels of the mode scene: sixteen patches, or the whole of a small scene
+_PATCH = 64  # their side
 
 
 class HybridStuStage:
@@ -48,7 +46,7 @@ class HybridStuStage:
         count = len(layout.endmembers or ()) or 16
         # float32: the maps, a quarter of the volume's 80 channels, and about ten layers of 32 channels; the data thrice
         per_pixel = 4 * (count * (8 + 20 + 320) + 3 * layout.bands)
-        fixed = 2**26 + _BATCH * per_pixel * 128**2 // 4
+        fixed = 2**26 + per_pixel * 128**2  # one window at a time; 16 where the count is not known yet
         return Needs(
             window=_WINDOW,
             batch=_BATCH,
@@ -88,7 +86,7 @@ class HybridStuStage:
         count = len(layout.endmembers or ()) or 16
         if self.options.mode == "scene":
             per_pixel = 4 * (4 * layout.bands + DRAWS * (TOKENS + 6 * count + layout.bands))
-            return FitNeeds("patches", _LEARNT, patch=_PATCH, memory=Memory(fixed=2**28, per_pixel=per_pixel))
+            return FitNeeds("patches", _LEARNT, patch=_PATCH, memory=Memory(fixed=2**29, per_pixel=per_pixel))
         fixed = 2**22 + 3 * 8192 * 8 * layout.bands + 8 * 8 * layout.bands**2
         return FitNeeds("pixels", _SAMPLE, memory=Memory(fixed=fixed, per_pixel=4 * layout.bands))
 
@@ -130,9 +128,8 @@ class HybridStuStage:
 
     def setup(self, state: xr.Dataset, device: str) -> object:
         """Load the network, and the scene's own if there is one."""
-        network = same_network(
-            self.options.weights, state.attrs, device=device
-        )  # first: it tells where torch is missing
+        # first of all: it tells where torch is missing
+        network = same_network(self.options.weights, state.attrs, device=device)
         from hsgeo_hybridstu.kernel import HybridStuKernel, SceneCorrection
 
         endmembers = self._endmembers(state)

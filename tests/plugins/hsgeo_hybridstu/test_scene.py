@@ -72,8 +72,34 @@ def test_a_wrong_label_costs_more_than_a_right_one(network):
         splits = _splits(patches, WAVELENGTH, mix, network, groups=groups, rng=rng, labels=label)
         E = torch.from_numpy(mix.E.astype(np.float32))
         with torch.inference_mode():
-            costs.append(float(_Judge(mix).loss(beginning(3, seed=0), splits[0], E)))
+            costs.append(float(_Judge(mix).loss(beginning(3, seed=0), splits[:1], E)))
     assert costs[1] > costs[0] + 0.5
+
+
+@pytest.mark.parametrize("peak", [False, True])
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_the_misfit_of_the_truth_is_where_the_fit_stops(network, peak, spread):
+    rng = np.random.default_rng(5)
+    E = random_spectra(rng, 3, WAVELENGTH)
+    A = random_field(rng, 64, 64, 3, kind="voronoi")
+    seen = observe(rng, E, A, effects=Effects(snr_db=20.0, noise_spread=spread), wavelength=WAVELENGTH)
+    mix = mixing(E, seen.noise_std, peak=peak)
+    groups = tokens_of(WAVELENGTH)
+    splits = _splits(seen.spectra[None], WAVELENGTH, mix, network, groups=groups, rng=rng, labels=None)
+    judge, truth, E32 = _Judge(mix), torch.from_numpy(A), torch.from_numpy(E.astype(np.float32))
+    found = np.mean([float(judge.misfit(truth, s, E32)) for s in splits])
+    assert found == pytest.approx(judge.least(splits, E32), abs=0.03)
+
+
+def test_the_unit_of_the_data_does_not_matter(network):
+    patches, _, mix = scene_of(10.0)
+    small = mixing(mix.E * 1e-6, mix.noise * 1e-6, peak=False)
+    options = HybridstuOptions(mode="scene", steps=3)
+    a, b = (
+        fit_scene(data, WAVELENGTH, m, network, options=options, rng=np.random.default_rng(0))
+        for data, m in ((patches, mix), (patches * np.float32(1e-6), small))
+    )
+    assert (a.before, a.after) == pytest.approx((b.before, b.after), rel=1e-3)
 
 
 def test_tokens_average_neighbouring_bands_in_order_of_wavelength():
