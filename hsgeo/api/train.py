@@ -45,7 +45,7 @@ def train(
     seed : int
         Of everything random.
     size : {"full", "small"}
-        Small: a network and data for a CPU.
+        Small: a smaller network, quick on a CPU.
     precision : {"auto", "float32", "bfloat16"}
         Of the products; auto: bfloat16 where the device has instructions for it.
     threads : int, optional

@@ -26,7 +26,7 @@ __all__ = ["train"]
     type=click.Choice(["full", "small"]),
     default="full",
     show_default=True,
-    help="small: a network and data for a CPU.",
+    help="small: a smaller network, quick on a CPU.",
 )
 @click.option(
     "--precision",

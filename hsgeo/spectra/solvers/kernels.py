@@ -48,9 +48,7 @@ def _mismatch(K, G, squares, summed, size, X, sizes):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve(
-    Y, rows, start, stop, D, offset, scale, border, diagonal, H, K, bounded, summed, prior, pull, A, rmse
-):
+def solve(Y, rows, start, stop, D, offset, scale, border, diagonal, H, K, bounded, summed, prior, pull, A, rmse):
     """Solve pixels ``start`` to ``stop`` of ``Y`` into ``A`` and ``rmse``; see `hsgeo.spectra.solvers.model`.
 
     ``rows``: ``Y (pixels, bands)``, ``A`` and ``prior (pixels, endmembers)``; else all of them transposed. ``A`` may

@@ -8,9 +8,12 @@ import torch
 from hsgeo_hybridstu.estimate import mixing
 from hsgeo_hybridstu.features import features
 from hsgeo_hybridstu.kernel import corrected, load_network
-from hsgeo_hybridstu.network import HybridSTU, onto_simplex
+from hsgeo_hybridstu.learning import ZeroTask
+from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+from hsgeo_hybridstu.trainer import SIZES
 from hsgeo_hybridstu.weights import SHIPPED
 
+from hsgeo.nn import load_weights
 from hsgeo.plugin import shipped_weights
 from hsgeo.spectra.simplex import project_simplex
 from tests.plugins.hsgeo_hybridstu.small import CONFIG, small_network
@@ -40,6 +43,14 @@ def test_the_shipped_weights_are_small_and_have_their_card():
     assert path.stat().st_size <= 5_000_000
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert sha256 in path.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_the_shipped_weights_come_from_the_trainer_that_is_here():
+    card = load_weights(shipped_weights(SHIPPED), architecture=ARCHITECTURE).card
+    task = ZeroTask(seed=card["seed"], config=SIZES["full"])
+    assert card["finished"]
+    assert (card["config"], card["data"]) == (task.config, task.data)
+    assert f"--budget {card['steps']}steps" in card["command"]
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
