@@ -1,0 +1,183 @@
+"""How much to smooth, without the truth: Stein's unbiased estimate of the error of abundances, by one perturbation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from hsgeo.errors import ConfigError
+from hsgeo.spectra.solvers.model import MixingModel, mixing_model, solve_block
+from hsgeo.spectra.solvers.vector_rof import ROUNDS, vector_rof
+from hsgeo.spectra.solvers.vector_tv import VectorTvModel, filled_pixels, whitened
+
+__all__ = ["WEIGHTS", "WeightChoice", "choose_weight"]
+
+WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
+"""Weights tried, in units of the noise: real scenes are best between 0.35 and 1, flat regions between 1.6 and 2.4."""
+
+_STEP = 0.3  # of the noise: smaller steps see the kinks of the constraints one by one, larger ones another problem
+_REFERENCE = 1.0  # weight of the maps that gains are taken from: far less noisy than the pixels' own
+_DARK = 2.0  # gains below as many standard deviations of a gain count as that: shares of noise are not worth more
+
+
+class WeightChoice(NamedTuple):
+    """What was tried, and what was best.
+
+    Parameters
+    ----------
+    weight : float
+        The choice, in units of the noise.
+    weights : numpy.ndarray
+        ``(tried,)``, what it was chosen from.
+    abundance : numpy.ndarray
+        ``(tried,)`` estimated sum of squared errors of the abundances of a pixel, up to one constant.
+    prediction : numpy.ndarray
+        ``(tried,)`` the same of the coordinates of unit noise.
+    """
+
+    weight: float
+    weights: np.ndarray
+    abundance: np.ndarray
+    prediction: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    """The pixelwise problem in the coordinates of unit noise, and the way to coefficients.
+
+    Parameters
+    ----------
+    model : VectorTvModel
+        Of the scene.
+    solver : MixingModel
+        In as many bands as channels.
+    E : numpy.ndarray
+        ``(channels, endmembers)``, of unit noise.
+    kept : numpy.ndarray
+        ``(endmembers, endmembers)`` projection onto what is known of the coefficients.
+    inverse : numpy.ndarray
+        ``(endmembers, channels)``, coordinates to these.
+    """
+
+    model: VectorTvModel
+    solver: MixingModel
+    E: np.ndarray
+    kept: np.ndarray
+    inverse: np.ndarray
+
+    def solve(self, C: np.ndarray) -> np.ndarray:
+        """Solve coordinates ``(pixels, channels)`` and give ``(pixels, endmembers)``."""
+        plain = self.model.factor @ C.T.astype(np.float64)
+        return np.asarray(solve_block(plain, self.solver)[0].T)
+
+
+def choose_weight(
+    patches: Sequence[np.ndarray],
+    model: VectorTvModel,
+    *,
+    rng: np.random.Generator,
+    weights: Sequence[float] = WEIGHTS,
+    rounds: int = ROUNDS,
+) -> WeightChoice:
+    """Choose the weight of `solve_vector_tv` on parts of a scene.
+
+    Stein's estimate of the squared error of abundances, its divergence by one random perturbation (Ramani, Blu and
+    Unser, "Monte-Carlo SURE", 2008, equation 14), is lowest at the choice. With ``peak`` it is that of shares to first
+    order, at the gains of the smoothed maps. Weights that are worse than none by the estimate of the data's own
+    error, which needs no inverse of the endmembers, are not chosen; nor is any if nothing can be told.
+
+    Parameters
+    ----------
+    patches : sequence of numpy.ndarray
+        ``(bands, rows, cols)`` each, float32 or float64; missing values are not finite.
+    model : VectorTvModel
+        From `vector_tv_model`.
+    rng : numpy.random.Generator
+        Draws the perturbation.
+    weights : sequence of float
+        Tried beside 0, units of the noise.
+    rounds : int
+        Steps of `vector_rof`.
+
+    Returns
+    -------
+    WeightChoice
+        The choice and its reasons.
+
+    Raises
+    ------
+    ConfigError
+        There are no patches, or weights are negative.
+    """
+    tried = np.unique(np.r_[0.0, np.asarray(weights, np.float64)])
+    if not len(patches) or not (np.isfinite(tried).all() and tried[0] >= 0):
+        raise ConfigError(
+            f"{len(patches)} patches, weights {tried}", "at least one patch, weights of at least 0", "Give a patch"
+        )
+    sums, pixels = np.zeros((2, len(tried))), 0
+    reduced = _reduced(model) if model.channels else None
+    for patch in patches:
+        rows, cols = patch.shape[1:]
+        filled, known = filled_pixels(patch.reshape(len(patch), -1), model)
+        noise = rng.standard_normal((rows * cols, model.channels)).astype(np.float32)
+        if reduced is not None and known.any():
+            C = whitened(filled, known, model)
+            sums += _scores(C.reshape(rows, cols, -1), noise, known, reduced, tried, rounds)
+            pixels += int(known.sum())
+    abundance, prediction = sums / max(pixels, 1)
+    allowed = prediction <= prediction[0]
+    best = int(np.argmin(np.where(allowed, abundance, np.inf))) if pixels else 0
+    return WeightChoice(float(tried[best]), tried, abundance, prediction)
+
+
+def _reduced(model: VectorTvModel) -> _Reduced:
+    count = model.E.shape[1]
+    plain = model.basis.T @ (model.E - model.origin[:, None])
+    inverse = np.linalg.pinv(plain) @ model.factor
+    # what the noise hides over more than the whole range of an abundance says nothing of any weight, but loudly
+    turn, spread, back = np.linalg.svd(inverse, full_matrices=False)
+    full = 1.0 if not model.peak else np.inf
+    some = spread <= full
+    kept = turn[:, some] @ turn[:, some].T if count else np.zeros((count, count))
+    return _Reduced(
+        model=model,
+        solver=mixing_model(plain, "nnls" if model.peak else "fcls"),
+        E=np.linalg.solve(model.factor, plain),
+        kept=kept,
+        inverse=(turn[:, some] * spread[some]) @ back[some],
+    )
+
+
+def _scores(
+    C: np.ndarray, noise: np.ndarray, known: np.ndarray, reduced: _Reduced, weights: np.ndarray, rounds: int
+) -> np.ndarray:
+    """Sum both estimates over the pixels of a patch, ``(2, weights)``."""
+    seen, own = C.reshape(len(noise), -1)[known].astype(np.float64), noise[known].astype(np.float64)
+
+    def solved(image: np.ndarray, weight: float) -> np.ndarray:
+        return reduced.solve(vector_rof(image, weight, rounds=rounds).reshape(len(noise), -1)[known])
+
+    moved = C + np.float32(_STEP) * noise.reshape(C.shape)
+    shares = _to_shares(solved(C, _REFERENCE), reduced) if reduced.model.peak else lambda X: X
+    start = 0.0 if reduced.model.peak else 1 / reduced.E.shape[1]
+    told = own @ reduced.inverse.T
+    out = np.empty((2, len(weights)))
+    for n, weight in enumerate(weights):
+        X = solved(C, float(weight))
+        change = (solved(moved, float(weight)) - X) / _STEP
+        wrong = shares((X - start) @ reduced.kept - seen @ reduced.inverse.T)
+        out[0, n] = np.sum(wrong**2) + 2 * np.sum(shares(change @ reduced.kept) * shares(told))
+        out[1, n] = np.sum((X @ reduced.E.T - seen) ** 2) + 2 * np.sum((change @ reduced.E.T) * own)
+    return out
+
+
+def _to_shares(X: np.ndarray, reduced: _Reduced):  # type: ignore[no-untyped-def]
+    """Make the derivative of ``x / sum(x)`` at amounts ``X (pixels, endmembers)``."""
+    gain = X.sum(axis=1, keepdims=True)
+    A = X / np.where(gain > 0, gain, 1)
+    least = _DARK * float(np.linalg.norm(reduced.inverse.sum(axis=0)))
+    gain = np.maximum(gain, max(least, float(np.finfo(np.float32).tiny)))
+    return lambda D: (D - A * D.sum(axis=1, keepdims=True)) / gain
