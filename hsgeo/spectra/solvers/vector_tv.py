@@ -1,4 +1,4 @@
-"""Abundances smoothed where the noise is: least squares in units of its error, vectorial total variation, constraints."""
+"""Abundances smoothed as far as the noise goes: coordinates of unit noise, vectorial total variation, constraints."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def vector_tv_model(E: np.ndarray, noise: np.ndarray | float, *, peak: bool = Fa
         raise ConfigError(
             f"noise of shape {noise.shape} from {noise.min() if noise.size else 'nothing'}",
             f"one number, or {bands} of them, finite and above 0",
-            "Estimate it with hsgeo.spectra.calibrated_noise",
+            "Estimate it with hsgeo.spectra.calibrated.calibrated_noise",
         )
     origin = np.zeros(bands) if peak else E.mean(axis=1)
     left, size, _ = np.linalg.svd(E - origin[:, None], full_matrices=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,8 @@ from hsgeo.spectra.solvers.vector_tv import VectorTvModel, filled_pixels, whiten
 
 __all__ = ["WEIGHTS", "WeightChoice", "choose_weight"]
 
-WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
-"""Weights tried, in units of the noise: real scenes are best between 0.35 and 1, flat regions between 1.6 and 2.4."""
+WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
+"""Weights tried, in units of the noise: real scenes are best between 0.35 and 1, flat regions between 1.4 and 5."""
 
 _STEP = 0.3  # of the noise: smaller steps see the kinks of the constraints one by one, larger ones another problem
 _REFERENCE = 1.0  # weight of the maps that gains are taken from: far less noisy than the pixels' own
@@ -118,51 +118,60 @@ def choose_weight(
             f"{len(patches)} patches, weights {tried}", "at least one patch, weights of at least 0", "Give a patch"
         )
     sums, pixels = np.zeros((2, len(tried))), 0
-    reduced = _reduced(model) if model.channels else None
-    for patch in patches:
-        rows, cols = patch.shape[1:]
-        filled, known = filled_pixels(patch.reshape(len(patch), -1), model)
-        noise = rng.standard_normal((rows * cols, model.channels)).astype(np.float32)
-        if reduced is not None and known.any():
-            C = whitened(filled, known, model)
-            sums += _scores(C.reshape(rows, cols, -1), noise, known, reduced, tried, rounds)
-            pixels += int(known.sum())
+    images = [_coordinates(patch, model) for patch in patches] if model.channels else []
+    images = [image for image in images if np.isfinite(image).any()]
+    reduced = _reduced(model, images, rounds) if images else None
+    for image in images:
+        assert reduced is not None
+        noise = rng.standard_normal(image.shape).astype(np.float32)
+        sums += _scores(image, noise, reduced, tried, rounds)
+        pixels += int(np.isfinite(image[..., 0]).sum())
     abundance, prediction = sums / max(pixels, 1)
     allowed = prediction <= prediction[0]
     best = int(np.argmin(np.where(allowed, abundance, np.inf))) if pixels else 0
     return WeightChoice(float(tried[best]), tried, abundance, prediction)
 
 
-def _reduced(model: VectorTvModel) -> _Reduced:
+def _coordinates(patch: np.ndarray, model: VectorTvModel) -> np.ndarray:
+    """Give coordinates of unit noise ``(rows, cols, channels)``, NaN in missing pixels."""
+    filled, known = filled_pixels(patch.reshape(len(patch), -1), model)
+    return whitened(filled, known, model).reshape(*patch.shape[1:], -1)
+
+
+def _reduced(model: VectorTvModel, images: Sequence[np.ndarray], rounds: int) -> _Reduced:
     count = model.E.shape[1]
     plain = model.basis.T @ (model.E - model.origin[:, None])
-    inverse = np.linalg.pinv(plain) @ model.factor
-    # what the noise hides over more than the whole range of an abundance says nothing of any weight, but loudly
-    turn, spread, back = np.linalg.svd(inverse, full_matrices=False)
-    full = 1.0 if not model.peak else np.inf
-    some = spread <= full
-    kept = turn[:, some] @ turn[:, some].T if count else np.zeros((count, count))
-    return _Reduced(
+    turn, spread, back = np.linalg.svd(np.linalg.pinv(plain) @ model.factor, full_matrices=False)
+    whole = _Reduced(
         model=model,
         solver=mixing_model(plain, "nnls" if model.peak else "fcls"),
         E=np.linalg.solve(model.factor, plain),
-        kept=kept,
-        inverse=(turn[:, some] * spread[some]) @ back[some],
+        kept=np.eye(count),
+        inverse=(turn * spread) @ back,
     )
+    # what the noise hides over more than a whole pixel says nothing of any weight, but loudly
+    full = 1.0
+    if model.peak:
+        smooth = [vector_rof(image, _REFERENCE, rounds=rounds) for image in images]
+        gains = [whole.solve(C[np.isfinite(C[..., 0])]).sum(axis=1) for C in smooth]
+        full = float(np.median(np.concatenate(gains)))
+    some = spread <= full
+    return replace(whole, kept=turn[:, some] @ turn[:, some].T, inverse=(turn[:, some] * spread[some]) @ back[some])
 
 
-def _scores(
-    C: np.ndarray, noise: np.ndarray, known: np.ndarray, reduced: _Reduced, weights: np.ndarray, rounds: int
-) -> np.ndarray:
+def _scores(C: np.ndarray, noise: np.ndarray, reduced: _Reduced, weights: np.ndarray, rounds: int) -> np.ndarray:
     """Sum both estimates over the pixels of a patch, ``(2, weights)``."""
-    seen, own = C.reshape(len(noise), -1)[known].astype(np.float64), noise[known].astype(np.float64)
+    known = np.isfinite(C[..., 0])
+    seen, own = C[known].astype(np.float64), noise[known].astype(np.float64)
 
     def solved(image: np.ndarray, weight: float) -> np.ndarray:
-        return reduced.solve(vector_rof(image, weight, rounds=rounds).reshape(len(noise), -1)[known])
+        return reduced.solve(vector_rof(image, weight, rounds=rounds)[known])
 
-    moved = C + np.float32(_STEP) * noise.reshape(C.shape)
-    shares = _to_shares(solved(C, _REFERENCE), reduced) if reduced.model.peak else lambda X: X
-    start = 0.0 if reduced.model.peak else 1 / reduced.E.shape[1]
+    moved = C + np.float32(_STEP) * noise
+    shares: Callable[[np.ndarray], np.ndarray] = _same
+    start = 1 / reduced.E.shape[1]
+    if reduced.model.peak:
+        shares, start = _to_shares(solved(C, _REFERENCE), reduced), 0.0
     told = own @ reduced.inverse.T
     out = np.empty((2, len(weights)))
     for n, weight in enumerate(weights):
@@ -174,7 +183,11 @@ def _scores(
     return out
 
 
-def _to_shares(X: np.ndarray, reduced: _Reduced):  # type: ignore[no-untyped-def]
+def _same(X: np.ndarray) -> np.ndarray:
+    return X
+
+
+def _to_shares(X: np.ndarray, reduced: _Reduced) -> Callable[[np.ndarray], np.ndarray]:
     """Make the derivative of ``x / sum(x)`` at amounts ``X (pixels, endmembers)``."""
     gain = X.sum(axis=1, keepdims=True)
     A = X / np.where(gain > 0, gain, 1)
