@@ -23,6 +23,9 @@ _REFERENCE = 1.0  # weight of the maps that gains are taken from: far less noisy
 _DARK = 2.0  # gains below as many standard deviations of a gain count as that: shares of noise are not worth more
 
 
+Map = Callable[[np.ndarray], np.ndarray]
+
+
 class WeightChoice(NamedTuple):
     """What was tried, and what was best.
 
@@ -35,7 +38,7 @@ class WeightChoice(NamedTuple):
     abundance : numpy.ndarray
         ``(tried,)`` estimated sum of squared errors of the abundances of a pixel, up to one constant.
     prediction : numpy.ndarray
-        ``(tried,)`` the same of the coordinates of unit noise.
+        ``(tried,)`` the same of the coordinates of unit noise, with ``peak`` across a pixel's direction.
     """
 
     weight: float
@@ -87,7 +90,8 @@ def choose_weight(
     Stein's estimate of the squared error of abundances, its divergence by one random perturbation (Ramani, Blu and
     Unser, "Monte-Carlo SURE", 2008, equation 14), is lowest at the choice. With ``peak`` it is that of shares to first
     order, at the gains of the smoothed maps. Weights that are worse than none by the estimate of the data's own
-    error, which needs no inverse of the endmembers, are not chosen; nor is any if nothing can be told.
+    error, which needs no inverse of the endmembers, are not chosen (with ``peak``: of what is not the gain's); nor is any
+    if nothing can be told.
 
     Parameters
     ----------
@@ -168,10 +172,12 @@ def _scores(C: np.ndarray, noise: np.ndarray, reduced: _Reduced, weights: np.nda
         return reduced.solve(vector_rof(image, weight, rounds=rounds)[known])
 
     moved = C + np.float32(_STEP) * noise
-    shares: Callable[[np.ndarray], np.ndarray] = _same
+    shares: Map = _same
+    shape: Map = _same
     start = 1 / reduced.E.shape[1]
     if reduced.model.peak:
-        shares, start = _to_shares(solved(C, _REFERENCE), reduced), 0.0
+        amounts = solved(C, _REFERENCE)
+        shares, shape, start = _to_shares(amounts, reduced), _across(amounts @ reduced.E.T), 0.0
     told = own @ reduced.inverse.T
     out = np.empty((2, len(weights)))
     for n, weight in enumerate(weights):
@@ -179,7 +185,7 @@ def _scores(C: np.ndarray, noise: np.ndarray, reduced: _Reduced, weights: np.nda
         change = (solved(moved, float(weight)) - X) / _STEP
         wrong = shares((X - start) @ reduced.kept - seen @ reduced.inverse.T)
         out[0, n] = np.sum(wrong**2) + 2 * np.sum(shares(change @ reduced.kept) * shares(told))
-        out[1, n] = np.sum((X @ reduced.E.T - seen) ** 2) + 2 * np.sum((change @ reduced.E.T) * own)
+        out[1, n] = np.sum(shape(X @ reduced.E.T - seen) ** 2) + 2 * np.sum(shape(change @ reduced.E.T) * own)
     return out
 
 
@@ -187,7 +193,14 @@ def _same(X: np.ndarray) -> np.ndarray:
     return X
 
 
-def _to_shares(X: np.ndarray, reduced: _Reduced) -> Callable[[np.ndarray], np.ndarray]:
+def _across(S: np.ndarray) -> Map:
+    """Make the projection that leaves out the direction of each row: what a gain changes there is no abundance."""
+    length = np.linalg.norm(S, axis=1, keepdims=True)
+    U = S / np.where(length > 0, length, 1)
+    return lambda D: D - U * np.sum(U * D, axis=1, keepdims=True)
+
+
+def _to_shares(X: np.ndarray, reduced: _Reduced) -> Map:
     """Make the derivative of ``x / sum(x)`` at amounts ``X (pixels, endmembers)``."""
     gain = X.sum(axis=1, keepdims=True)
     A = X / np.where(gain > 0, gain, 1)
