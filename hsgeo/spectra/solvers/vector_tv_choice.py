@@ -16,7 +16,7 @@ from hsgeo.spectra.solvers.vector_tv import VectorTvModel, filled_pixels, whiten
 __all__ = ["WEIGHTS", "WeightChoice", "choose_weight"]
 
 WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
-"""Weights tried, in units of the noise: real scenes are best between 0.35 and 1, flat regions between 1.4 and 5."""
+"""Weights tried, in units of the noise: Samson and Jasper Ridge are best between 0.5 and 2.8, flat regions above."""
 
 _STEP = 0.3  # of the noise: smaller steps see the kinks of the constraints one by one, larger ones another problem
 _REFERENCE = 1.0  # weight of the maps that gains are taken from: far less noisy than the pixels' own
@@ -89,9 +89,10 @@ def choose_weight(
 
     Stein's estimate of the squared error of abundances, its divergence by one random perturbation (Ramani, Blu and
     Unser, "Monte-Carlo SURE", 2008, equation 14), is lowest at the choice. With ``peak`` it is that of shares to first
-    order, at the gains of the smoothed maps. Weights that are worse than none by the estimate of the data's own
-    error, which needs no inverse of the endmembers, are not chosen (with ``peak``: of what is not the gain's); nor is any
-    if nothing can be told.
+    order, at the gains of the smoothed maps. Weights are not chosen that make the data's own coordinates
+    (with ``peak``: what no gain explains of them) worse than none does; nor is any if nothing can be told. On synthetic
+    scenes this guard costs 5 to 12 %. On real ones, whose pixels are not all mixtures of the endmembers, the first
+    estimate alone may choose too much: 29 % more error than without smoothing on one at 30 dB, 2 % less with it.
 
     Parameters
     ----------
