@@ -225,7 +225,8 @@ def vector_tv(
     noise : numpy.ndarray or float
         Standard deviation of every band ``(bands,)``, or of all, above 0, units of the data.
     weight : float
-        Of the total variation, in units of the noise. Samson and Jasper Ridge at 10 and 20 dB are best between 0.5 and 2.8; `hsgeo.spectra.solvers.choose_weight` finds it without the truth.
+        Of the total variation, in units of the noise. Samson and Jasper Ridge at 10 and 20 dB are best between 0.5 and
+        2.8; `hsgeo.spectra.solvers.choose_weight` finds one without the truth.
     peak : bool
         Every pixel has a gain, as in `scls`; else the lengths of the endmembers count, as in `fcls`.
     rounds : int

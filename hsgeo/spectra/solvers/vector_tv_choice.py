@@ -18,7 +18,7 @@ __all__ = ["WEIGHTS", "WeightChoice", "choose_weight"]
 WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Weights tried, in units of the noise: Samson and Jasper Ridge are best between 0.5 and 2.8, flat regions above."""
 
-_STEP = 0.3  # of the noise: smaller steps see the kinks of the constraints one by one, larger ones another problem
+_STEP = 0.3  # of the noise: small beside it, and large beside the rounding of float32 maps and unfinished smoothing
 _REFERENCE = 1.0  # weight of the maps that gains are taken from: far less noisy than the pixels' own
 _DARK = 2.0  # gains below as many standard deviations of a gain count as that: shares of noise are not worth more
 
@@ -90,9 +90,9 @@ def choose_weight(
     Stein's estimate of the squared error of abundances, its divergence by one random perturbation (Ramani, Blu and
     Unser, "Monte-Carlo SURE", 2008, equation 14), is lowest at the choice. With ``peak`` it is that of shares to first
     order, at the gains of the smoothed maps. Weights are not chosen that make the data's own coordinates
-    (with ``peak``: what no gain explains of them) worse than none does; nor is any if nothing can be told. On synthetic
-    scenes this guard costs 5 to 12 %. On real ones, whose pixels are not all mixtures of the endmembers, the first
-    estimate alone may choose too much: 29 % more error than without smoothing on one at 30 dB, 2 % less with it.
+    (with ``peak``: what no gain explains of them) worse than none does; nor is any if nothing can be told. On 64
+    synthetic scenes this guard costs 1 to 7 %. Real pixels are not all mixtures of the endmembers, and there a guard that
+    allowed one variance of the noise per channel let the error of one scene at 30 dB grow by 29 %; this one, by none.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from hsgeo_classical.abundance.vector_tv import VectorTv
 from hsgeo_classical.config import VectorTvOptions
 
 import hsgeo
-from hsgeo.errors import ConfigError
+from hsgeo.errors import ConfigError, HsgeoWarning
 from hsgeo.plugin import Layout
 from hsgeo.spectra.calibrated import calibrated_noise
 from hsgeo.spectra.solvers import vector_tv
@@ -69,7 +69,8 @@ def test_seeds_and_state_say_all_in_a_whole_run():
         {"name": ("spectrum", ["a", "b", "c"]), "wavelength": ("band", WAVELENGTH)},
     )
     stages = [{"use": "vector-tv", "with": {"core": 16, "margin": 8}}]
-    one, other = (hsgeo.unmix(image, stages=stages, endmembers=library, seed=3) for _ in range(2))
+    with pytest.warns(HsgeoWarning, match="no CRS"):
+        one, other = (hsgeo.unmix(image, stages=stages, endmembers=library, seed=3) for _ in range(2))
     np.testing.assert_array_equal(one["abundance"], other["abundance"])
     assert float(one["abundance"].sum("endmember").min()) == pytest.approx(1, abs=1e-5)
 
