@@ -89,10 +89,11 @@ def choose_weight(
 
     Stein's estimate of the squared error of abundances, its divergence by one random perturbation (Ramani, Blu and
     Unser, "Monte-Carlo SURE", 2008, equation 14), is lowest at the choice. With ``peak`` it is that of shares to first
-    order, at the gains of the smoothed maps. Weights are not chosen that make the data's own coordinates
-    (with ``peak``: what no gain explains of them) worse than none does; nor is any if nothing can be told. On 64
-    synthetic scenes this guard costs 1 to 7 %. Real pixels are not all mixtures of the endmembers, and there a guard that
-    allowed one variance of the noise per channel let the error of one scene at 30 dB grow by 29 %; this one, by none.
+    order, at the gains of the smoothed maps.
+    Weights are not chosen that make the data's own coordinates (with ``peak``: what no gain explains of them) worse
+    than none does; nor is any if nothing can be told. On 64 synthetic scenes this guard costs 1 to 7 %. Real pixels
+    are not all mixtures of the endmembers, and there a guard that allowed one variance of the noise per channel let
+    the error of one scene at 30 dB grow by 29 %; this one, by none.
 
     Parameters
     ----------
