@@ -26,6 +26,7 @@ __all__ = [
     "SunsalOptions",
     "SunsalTvOptions",
     "VcaOptions",
+    "VectorTvOptions",
 ]
 
 Count = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
@@ -197,6 +198,24 @@ class SunsalTvOptions(SunsalOptions):
     margin: int = Field(16, ge=1, le=256, description="pixels around it that are solved along and blended")
     iterations: int = Field(200, ge=1, le=100_000, description="most rounds per window")
     tolerance: float = Field(5e-4, gt=0, lt=1, description="relative residual at which a window is done")
+
+
+class VectorTvOptions(_Options):
+    """Options of ``vector-tv``."""
+
+    weight: _Weight = Field(
+        "auto",
+        description="how much is smoothed, in units of the noise, 0 for nothing; 'auto': the weight with the lowest "
+        "estimated error on patches of the scene",
+    )
+    gain: Literal["auto", "none", "pixel"] = Field(
+        "auto",
+        description="'pixel': each pixel has its own brightness, written as gain; 'auto': that, if the endmembers are "
+        "scaled to peak 1; 'none': never",
+    )
+    core: int = Field(128, ge=4, le=1024, description="side of the part of a window that is kept, pixels")
+    margin: int = Field(32, ge=1, le=256, description="pixels around it that are smoothed along and blended")
+    iterations: int = Field(40, ge=1, le=10_000, description="rounds of the smoothing")
 
 
 class BvlsOptions(AbundanceOptions):

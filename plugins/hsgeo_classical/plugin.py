@@ -103,6 +103,13 @@ def hsgeo_stages() -> Iterator[StageRecord]:
         writes=(tile("abundance"),),
         overcomplete=True,
     )
+    yield _stage(
+        "vector-tv",
+        "abundance.vector_tv",
+        "abundances that sum to one and are alike in neighbouring pixels, as far as the noise goes (vectorial TV)",
+        reads=(_SPECTRA, _ENDMEMBERS),
+        writes=(tile("abundance"), tile("rmse"), tile("gain", optional=True)),
+    )
     for name, summary, more in (
         ("mesma", "class fractions by the best model with one library spectrum per class (MESMA)", ("model",)),
         ("sma", "class fractions by random combinations of library spectra, with spread", ("gain", "abundance_std")),

@@ -1,32 +1,20 @@
-"""The noise that the network is told: of every band, and neither more nor less than there is."""
+"""The noise that the network is told: a little less than there is."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from hsgeo.spectra.noise import noise_floor, noise_std
+from hsgeo.spectra.calibrated import calibrated_noise
 
 __all__ = ["told_noise"]
 
-# of the median noise: a band quieter than that is dead or made up
-_QUIETEST = 0.01
-# of what regression says: below it the noise of the bands is correlated, and the eigenvalues mean something else
-_LEAST = 0.3
-# complete pixels: with fewer, noise and signal cannot be told apart (20 pixels of 60 bands: a third too much)
-_FEWEST = 30
-# of the size of the data, told where there are too few pixels: the closed form stays as it is
-_NONE = 1e-7
 # Told a little less than there is: on synthetic scenes that their endmembers do not explain it costs nothing, on others
 # 1 %; too much does harm. Chosen with sight of Samson, where it is worth 1 % at 20 dB.
 _CAUTION = 0.9
 
 
 def told_noise(pixels: np.ndarray) -> np.ndarray:
-    """Estimate the noise of every band: its profile by regression, its level by the floor of the eigenvalues.
-
-    What other bands do not tell of a band (`hsgeo.spectra.noise.noise_std`) is noise, and a little signal: 1 to 7 % too
-    much on synthetic scenes with 40 to 10 dB, 15 % on a real one. Divided by it, the data have white noise whose level
-    the lower half of the eigenvalues tells (`hsgeo.spectra.noise.noise_floor`): within 1 % on the same scenes.
+    """Estimate the noise of every band, and tell nine tenths of it (`hsgeo.spectra.calibrated.calibrated_noise`).
 
     Parameters
     ----------
@@ -36,15 +24,7 @@ def told_noise(pixels: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Standard deviation ``(bands,)``, above 0, in the units of the data; nine tenths of the estimate. With fewer
-        than 30 complete pixels next to none.
+        Standard deviation ``(bands,)``, above 0, in the units of the data. With fewer than 30 complete pixels next to
+        none: the closed form stays as it is.
     """
-    complete = np.isfinite(pixels).all(axis=1)
-    if complete.sum() < _FEWEST:
-        size = np.sqrt(np.mean(np.square(pixels[np.isfinite(pixels)], dtype=np.float64)))
-        return np.full(pixels.shape[1], max(_NONE * float(size), float(np.finfo(np.float32).tiny)))
-    noise = noise_std(pixels)
-    quietest = max(_QUIETEST * float(np.median(noise)), float(np.finfo(np.float32).tiny))
-    noise = np.maximum(noise, quietest)
-    level = noise_floor(pixels / noise)
-    return np.asarray(_CAUTION * noise * np.clip(level, _LEAST, 1))
+    return _CAUTION * calibrated_noise(pixels)

@@ -134,6 +134,16 @@ def test_sunsal_tv(check):
     check()
 
 
+@parametrize_with_checks("vector-tv", options={"core": 4, "margin": 2, "iterations": 12})
+def test_vector_tv(check):
+    check()
+
+
+@parametrize_with_checks("vector-tv", options={"core": 4, "margin": 2, "weight": 1.0, "gain": "pixel"})
+def test_vector_tv_with_a_gain(check):
+    check()
+
+
 @parametrize_with_checks("mesma", options={"levels": [2, 3, 4]})
 def test_mesma(check):
     check()
