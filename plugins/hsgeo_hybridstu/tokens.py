@@ -59,4 +59,8 @@ def scene_tokens(spectra: np.ndarray, groups: np.ndarray, valid: np.ndarray) -> 
         ``(TOKENS, y, x)`` float32.
     """
     whole = np.where(np.isfinite(spectra) & valid, spectra, 0).astype(np.float32)
-    return np.tensordot(groups.astype(np.float32), whole, axes=(1, 0))
+    out = np.zeros((len(groups), *whole.shape[1:]), np.float32)
+    for token, weights in zip(out, groups.astype(np.float32), strict=True):
+        for band in np.flatnonzero(weights):  # in order: BLAS has other bits with other numbers of threads (ADR 0003)
+            token += weights[band] * whole[band]
+    return out
