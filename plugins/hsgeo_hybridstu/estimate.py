@@ -8,7 +8,7 @@ import numpy as np
 
 from hsgeo.spectra.solvers import MixingModel, mixing_model, solve_block, split_gain
 
-__all__ = ["Estimate", "Mixing", "estimate", "mixing"]
+__all__ = ["Estimate", "Mixing", "estimate", "mixing", "product"]
 
 _RIDGE = 1e-8  # of the mean of the Gram matrix's diagonal: twins share their error, and float32 inputs allow no more
 _LOUDEST = 1e3  # largest standard deviation told, in abundance: the endmembers are as good as the same
@@ -146,9 +146,9 @@ def estimate(Y: np.ndarray, mix: Mixing) -> Estimate:
     filled = np.where(missing, 0, Y).astype(np.float32)
     some = missing.any(axis=0) & known
     if some.any():
-        filled[:, some] = np.where(missing[:, some], E32 @ X[:, some].astype(np.float32), filled[:, some])
+        filled[:, some] = np.where(missing[:, some], product(E32, X[:, some].astype(np.float32)), filled[:, some])
     filled[:, ~known] = 0
-    plain = mix.inverse.astype(np.float32) @ filled + mix.offset.astype(np.float32)[:, None]
+    plain = product(mix.inverse.astype(np.float32), filled) + mix.offset.astype(np.float32)[:, None]
     variance = np.diag(mix.covariance).astype(np.float32)[:, None]
     if mix.peak:
         amount = np.where(known, gain, 1)
@@ -161,3 +161,21 @@ def estimate(Y: np.ndarray, mix: Mixing) -> Estimate:
     for part in (closed, plain, std):
         part[:, ~known] = np.nan
     return Estimate(closed, plain, std, gain, (rmse / level).astype(np.float32), filled)
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply two matrices, one of them small, with the same bits whatever the number of BLAS threads (ADR 0003).
+
+    Parameters
+    ----------
+    a : numpy.ndarray
+        ``(m, k)``.
+    b : numpy.ndarray
+        ``(k, n)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(m, n)``.
+    """
+    return np.einsum("mk,kn->mn", a, b)  # numpy's own loops: two operands without optimize never reach BLAS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsgeo_hybridstu.estimate import Estimate, Mixing, estimate
+from hsgeo_hybridstu.estimate import Estimate, Mixing, estimate, product
 
 __all__ = ["MAPS", "VOLUME", "WINDOW_EDGES", "Features", "features", "reach"]
 
@@ -146,8 +146,8 @@ def _volume(
         noise = np.float32(0.5 * np.sqrt(np.mean(mix.noise[inside] ** 2) * inside.sum()))
         size_y = np.sqrt(np.einsum("bn,bn->n", y, y)) + 1e-2 * noise + np.float32(1e-12)
         size_e = np.sqrt(np.einsum("bp,bp->p", e, e))[:, None] + np.float32(1e-12)
-        cosine = (e.T @ y) / (size_e * size_y)
-        residual = y - e @ X
+        cosine = product(e.T, y) / (size_e * size_y)
+        residual = y - product(e, X)
         misfit = np.sqrt(np.einsum("bn,bn->n", residual, residual)) / noise
         out[:, 0, k] = np.sqrt(np.maximum(2 - 2 * cosine, 0))  # the chord of the angle: steep where it is small
         out[:, 1, k] = 0.5 * np.log(np.clip(size_y / size_e, 1e-2, 1e2))

@@ -13,7 +13,7 @@ import xarray as xr
 from hsgeo.nn import Weights, fill, load_weights
 from hsgeo.nn.threads import one_thread
 from hsgeo.plugin import ApplyContext, ConfigError
-from hsgeo_hybridstu.estimate import Mixing
+from hsgeo_hybridstu.estimate import Mixing, product
 from hsgeo_hybridstu.features import Features, features
 from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
 from hsgeo_hybridstu.scene_network import SceneNetwork
@@ -216,7 +216,7 @@ class HybridStuKernel:
     def _residual(self, Y: np.ndarray, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fit the gain of every pixel, and tell what is left: ``gain`` and ``rmse``, both ``(y, x)``."""
         shape = A.shape[1:]
-        Y, model = Y.reshape(len(Y), -1), self._mix.E.astype(np.float32) @ A.reshape(len(A), -1)
+        Y, model = Y.reshape(len(Y), -1), product(self._mix.E.astype(np.float32), A.reshape(len(A), -1))
         seen = np.isfinite(Y)
         Y, model = np.where(seen, Y, 0), np.where(seen, model, 0)
         with np.errstate(invalid="ignore", divide="ignore"):
