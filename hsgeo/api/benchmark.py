@@ -72,15 +72,16 @@ def benchmark_accuracy(
     ConfigError, RecipeError
         A scene, recipe or option does not exist, or a file cannot be used.
     """
-    from hsgeo.evaluation.accuracy.plan import append_rows, missing_cases, plan_cases, read_rows
+    from hsgeo.evaluation.accuracy.plan import COLUMNS, missing_cases, plan_cases
     from hsgeo.evaluation.accuracy.runs import key_of
     from hsgeo.evaluation.accuracy.table import summarise_rows, to_markdown
+    from hsgeo.evaluation.rows import append, read
 
     if count not in ("known", "auto"):
         raise ConfigError(f"count is {count!r}", "'known' or 'auto'")
     folder = Path(out)
     table = folder / "accuracy.csv"
-    held = [] if fresh else read_rows(table)
+    held = [] if fresh else read(table, COLUMNS)
     cases = plan_cases(
         scenes,
         recipes,
@@ -102,9 +103,9 @@ def benchmark_accuracy(
     done = {key_of(row) for row in held}
     for finished, rows in enumerate(run_all(left, jobs), 1):
         new = [row for row in rows if key_of(row) not in done]
-        append_rows(table, new)
+        append(table, COLUMNS, new)
         progress("runs", len(cases) - len(left) + finished, len(cases))
-    summary = summarise_rows(row for row in read_rows(table) if key_of(row) in wanted)
+    summary = summarise_rows(row for row in read(table, COLUMNS) if key_of(row) in wanted)
     (folder / "accuracy.md").write_text(to_markdown(summary, call=call, count=count), encoding="utf-8")
     return summary
 
@@ -175,8 +176,8 @@ def benchmark_noise(
     """
     from hsgeo.evaluation.noise.page import to_markdown
     from hsgeo.evaluation.noise.plan import COLUMNS, key_of, left_over, plan_cases
-    from hsgeo.evaluation.noise.rows import append, read
     from hsgeo.evaluation.noise.verdict import summarise
+    from hsgeo.evaluation.rows import append, read
 
     folder = Path(out)
     table = folder / "noise.csv"

@@ -267,7 +267,7 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             loss, terms = self.task.loss(self.module, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no hints
         length = float(torch.nn.utils.clip_grad_norm_(self.parameters.values(), settings["clip"]))
         value = float(loss.detach())
         if not math.isfinite(value) or not math.isfinite(length):

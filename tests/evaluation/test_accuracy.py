@@ -5,11 +5,12 @@ import pytest
 
 from hsgeo.api import fit, unmix
 from hsgeo.errors import ConfigError, HsgeoError, RecipeError
-from hsgeo.evaluation.accuracy.plan import append_rows, missing_cases, plan_cases, read_rows, run_case
+from hsgeo.evaluation.accuracy.plan import COLUMNS, missing_cases, plan_cases, run_case
 from hsgeo.evaluation.accuracy.recipes import contender, split_list
 from hsgeo.evaluation.accuracy.runs import run_sanity, score_estimate
 from hsgeo.evaluation.accuracy.scenes import add_noise, load_scene
 from hsgeo.evaluation.accuracy.table import BASELINE, summarise_rows, to_markdown
+from hsgeo.evaluation.rows import append, read
 from hsgeo.plugin.registry import registry
 
 INF = float("inf")
@@ -116,22 +117,22 @@ def test_sums_over_the_seeds():
 def test_a_stopped_benchmark_goes_on(tmp_path):
     cases = plan_cases(["synthetic-4"], [], [30.0], 2, data=None)
     path = tmp_path / "accuracy.csv"
-    assert read_rows(path) == []
+    assert read(path, COLUMNS) == []
     for case in cases[:2]:
-        append_rows(path, run_case(case, fit=fit, unmix=unmix))
+        append(path, COLUMNS, run_case(case, fit=fit, unmix=unmix))
     with path.open("ab") as file:
         file.write(b"synthetic-4,oracle,physical,3")  # killed while it wrote
-    held = read_rows(path)
+    held = read(path, COLUMNS)
     assert len(held) == 2
     left = missing_cases(cases, held)
     assert left == cases[2:]
     for case in left:
-        append_rows(path, run_case(case, fit=fit, unmix=unmix))
-    assert missing_cases(cases, read_rows(path)) == []
+        append(path, COLUMNS, run_case(case, fit=fit, unmix=unmix))
+    assert missing_cases(cases, read(path, COLUMNS)) == []
     assert len(path.read_text().splitlines()) == 1 + len(cases)
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ConfigError, match="other columns"):
-        read_rows(path)
+        read(path, COLUMNS)
 
 
 @pytest.mark.parametrize(

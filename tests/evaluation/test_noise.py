@@ -12,8 +12,8 @@ from hsgeo.evaluation.noise.corrupt import KINDS, corrupt
 from hsgeo.evaluation.noise.methods import BUILT_IN, CLOSED_FORM, answer
 from hsgeo.evaluation.noise.plan import COLUMNS, left_over, plan_cases, run_case
 from hsgeo.evaluation.noise.rof import rof
-from hsgeo.evaluation.noise.rows import append, read
 from hsgeo.evaluation.noise.stages import content_of, resolve
+from hsgeo.evaluation.rows import append, read
 from hsgeo.plugin.registry import registry
 from hsgeo.spectra.metrics import armse
 

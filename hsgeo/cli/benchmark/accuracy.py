@@ -8,17 +8,18 @@ from typing import Any
 
 import click
 
-__all__ = ["accuracy"]
+__all__ = ["MADE_SCENES", "REAL_SCENES", "accuracy", "parse_levels"]
 
-_REAL = "samson-zhu,samson-rasti,jasper-zhu,sim1,dc1"
-_MADE = "synthetic-4,synthetic-6"
+REAL_SCENES = "samson-zhu,samson-rasti,jasper-zhu,sim1,dc1"
+MADE_SCENES = "synthetic-4,synthetic-6"
 
 
 @click.command("accuracy")
 @click.option(
     "--scenes",
     metavar="A,B,...",
-    help=f"Default: {_REAL} where data is given, else {_MADE}; berlin has a library for recipes that need one.",
+    help=f"Default: {REAL_SCENES} where data is given, else {MADE_SCENES}; "
+    "berlin has a library for recipes that need one.",
 )
 @click.option(
     "--recipes",
@@ -75,10 +76,10 @@ def accuracy(
     if data is None and os.environ.get("HSGEO_DATA"):
         data = Path(os.environ["HSGEO_DATA"])
     if scenes is None:
-        scenes = _MADE if data is None else _REAL
+        scenes = MADE_SCENES if data is None else REAL_SCENES
         if data is None and not quiet:
             notice("no data folder is given (--data, HSGEO_DATA), so the scenes are synthetic")
-    levels = _levels(noise)
+    levels = parse_levels(noise)
     call = f"hsgeo benchmark accuracy --scenes {scenes} --recipes '{recipes}' --noise {noise} --seeds {seeds}"
     try:
         with progress_bars(quiet=quiet or as_json) as progress:
@@ -107,7 +108,8 @@ def accuracy(
         click.echo(f"\n{out / 'accuracy.csv'}: one row per run; {out / 'accuracy.md'}: this table")
 
 
-def _levels(text: str) -> list[float]:
+def parse_levels(text: str) -> list[float]:
+    """Read noise levels, dB; ``inf`` is none."""
     from hsgeo.errors import ConfigError
 
     try:

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from hsgeo.cli.benchmark.accuracy import _MADE, _REAL, _levels
+from hsgeo.cli.benchmark.accuracy import MADE_SCENES, REAL_SCENES, parse_levels
 
 __all__ = ["noise"]
 
 
 @click.command("noise")
-@click.option("--scenes", metavar="A,B,...", help=f"Default: {_REAL} where data is given, else {_MADE}.")
+@click.option("--scenes", metavar="A,B,...", help=f"Default: {REAL_SCENES} where data is given, else {MADE_SCENES}.")
 @click.option(
     "--methods",
     metavar="A,B,...",
@@ -75,13 +75,13 @@ def noise(
     if data is None and os.environ.get("HSGEO_DATA"):
         data = Path(os.environ["HSGEO_DATA"])
     if scenes is None:
-        scenes = _MADE if data is None else _REAL
+        scenes = MADE_SCENES if data is None else REAL_SCENES
         if data is None and not quiet:
             notice("no data folder is given (--data, HSGEO_DATA), so the scenes are synthetic")
     call = f"hsgeo benchmark noise --scenes {scenes} --methods '{methods}' --noise {levels} --seeds {seeds}"
     if kind != "white":
         call += f" --noise-kind {kind}"
-    numbers = _levels(levels)
+    numbers = parse_levels(levels)
     try:
         with progress_bars(quiet=quiet or as_json) as progress:
             summary = api.benchmark_noise(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from hsgeo.evaluation.accuracy.scenes import SCENES, BenchScene, load_scene
 from hsgeo.evaluation.conventions import scale_of_convention
 from hsgeo.plugin.registry import Registry, registry
 
-__all__ = ["COLUMNS", "Case", "Row", "append_rows", "missing_cases", "plan_cases", "read_rows", "run_case"]
+__all__ = ["COLUMNS", "Case", "Row", "missing_cases", "plan_cases", "run_case"]
 
 COLUMNS = (
     *KEYS, "convention", "headline", "count", "endmembers", "pixels", "missing", "armse", "mrmse", "pixel_rmse", "mae",
@@ -235,64 +234,6 @@ def _key(scene: BenchScene, recipe: str, scale: str, snr_db: float, seed: int, d
     }
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read what earlier runs left.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The CSV; it need not be there. A last line that a stopped run left half-written is passed over.
-
-    Returns
-    -------
-    list of dict
-        Rows as text.
-
-    Raises
-    ------
-    ConfigError
-        The file is of something else.
-    """
-    if not path.exists():
-        return []
-    try:
-        whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", "a CSV", "Give another --out") from error
-    if not whole:
-        return []
-    table = csv.DictReader(whole.splitlines())
-    if tuple(table.fieldnames or ()) != COLUMNS:
-        raise ConfigError(
-            f"{path} has other columns than this benchmark writes",
-            "a CSV of this version of hsgeo benchmark accuracy",
-            "Give another --out, or --fresh to begin anew",
-        )
-    return list(table)
-
-
-def append_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Add rows to the CSV at once, so that a stopped benchmark goes on where it was.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The CSV; made where missing.
-    rows : iterable of dict
-        Of `COLUMNS`.
-    """
-    with path.open("a+b") as held:  # what a stopped run left half-written goes
-        held.seek(0)
-        whole = held.read().rfind(b"\n") + 1
-        held.truncate(whole)
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if not whole:
-            table.writeheader()
-        for row in rows:
-            table.writerow({name: "" if value is None else value for name, value in row.items()})
-
-
 def missing_cases(cases: Sequence[Case], rows: Iterable[Row]) -> list[Case]:
     """Return the cases of which a row is not there yet.
 
@@ -301,7 +242,7 @@ def missing_cases(cases: Sequence[Case], rows: Iterable[Row]) -> list[Case]:
     cases : sequence of Case
         All.
     rows : iterable of dict
-        From `read_rows`.
+        From `hsgeo.evaluation.rows.read`.
 
     Returns
     -------
