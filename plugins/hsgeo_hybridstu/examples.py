@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from hsgeo.synthetic import Effects, observe, random_bands, random_field, random_spectra
-from hsgeo_hybridstu.estimate import estimate, mixing
+from hsgeo.spectra.solvers.estimate import estimate, mixing
+from hsgeo.synthetic.lessons import lesson
 from hsgeo_hybridstu.features import features
 
-__all__ = ["COUNTS", "Example", "example", "turned"]
-
-COUNTS = {2: 0.08, 3: 0.18, 4: 0.18, 5: 0.16, 6: 0.14, 7: 0.09, 8: 0.07, 9: 0.04, 10: 0.03, 12: 0.03}
-"""How often scenes have so many endmembers: as in published scenes, with a tail to twelve."""
-
-_SNR = (4.0, 42.0)  # dB: where scenes are hopeless without their neighbours, to where neighbours hardly help
-_NOISE_ERROR = 0.06  # of the told noise, relative: what estimators reach on scenes of this size
-_WRONG = 0.2  # share of scenes whose endmembers are told wrong, as blind extraction would
-_STRANGE = 0.6  # share of such scenes among the strange
-_HOLES = 0.15  # share of scenes with invalid pixels
+__all__ = ["Example", "example", "turned"]
 
 
 @dataclass(frozen=True)
@@ -72,31 +63,10 @@ def example(
         Input and target.
     """
     rng = np.random.default_rng([seed, size, count, index, *([1] if strange else [])])
-    wavelength, fwhm = random_bands(rng)
-    E = random_spectra(rng, count, wavelength, fwhm)
-    A = random_field(rng, size, size, count)
-    level = float(rng.uniform(*_SNR)) if snr is None else snr
-    # the runner leaves dead bands out; correlated noise is told as what it is not, white, and there is nothing to learn
-    effects = replace(Effects.random(rng), snr_db=level, dead=0.0, noise_correlation=0.0)
-    if strange and rng.random() < _STRANGE:
-        effects = _stranger(effects, rng)
-    seen = observe(rng, E, A, effects=effects, wavelength=wavelength)
-    peak = bool(rng.random() < 0.5)
-    told = E
-    if rng.random() < _WRONG:
-        bend = rng.standard_normal((3, count)) * rng.uniform(0, 0.08)
-        x = np.linspace(-1, 1, len(E))[:, None]
-        told = E * np.exp(bend[0] + bend[1] * x + bend[2] * (x * x - 1 / 3))
-    if peak:
-        told = told / told.max(axis=0)
-    noise = np.maximum(seen.noise_std, 1e-7) * np.exp(rng.normal(0, _NOISE_ERROR))
-    mix = mixing(told, noise, peak=peak)
-    noisy = seen.spectra
-    if rng.random() < _HOLES:
-        noisy = noisy.copy()
-        noisy[:, _holes(rng, size)] = np.nan
-    f = features(noisy, wavelength, mix)
-    target = estimate(seen.clean.reshape(len(E), -1), mix).closed.reshape(count, size, size)
+    scene = lesson(rng, size, count, snr=snr, strange=strange)
+    mix = mixing(scene.E, scene.noise, peak=scene.peak)
+    f = features(scene.noisy, scene.wavelength, mix)
+    target = estimate(scene.clean.reshape(len(scene.E), -1), mix).closed.reshape(count, size, size)
     valid = f.valid & np.isfinite(target[0])
     half = np.float16
     return Example(
@@ -107,36 +77,8 @@ def example(
         valid,
         f.correlation,
         np.where(valid, target, 0).astype(half),
-        level,
+        scene.snr,
     )
-
-
-def _stranger(effects: Effects, rng: np.random.Generator) -> Effects:
-    """Make the scene fit its endmembers worse: the best linear fit of real scenes leaves 5 to 20 % of their size."""
-    more = np.exp(rng.uniform(0, np.log(5), 3))
-    return replace(
-        effects,
-        variability=float(more[0]) * max(effects.variability, 0.01),
-        model_error=float(more[1]) * max(effects.model_error, 0.01),
-        bilinear=min(float(more[2]) * effects.bilinear, 1.0),
-    )
-
-
-def _holes(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draw invalid pixels: an edge of the scene, a rectangle, or scattered ones."""
-    out = np.zeros((size, size), bool)
-    kind = rng.integers(3)
-    if kind == 0:
-        cut = int(rng.integers(1, size // 2))
-        side = int(rng.integers(4))
-        np.rot90(out, side)[:cut] = True
-    elif kind == 1:
-        y, x = rng.integers(0, size - 4, 2)
-        h, w = rng.integers(2, size // 3, 2)
-        out[y : y + h, x : x + w] = True
-    else:
-        out |= rng.random((size, size)) < rng.uniform(0.002, 0.05)
-    return out
 
 
 def turned(x: Example, way: int) -> Example:

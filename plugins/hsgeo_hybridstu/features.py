@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsgeo_hybridstu.estimate import Estimate, Mixing, estimate, product
+from hsgeo.nn.pixel_maps import pixel_maps, reach
+from hsgeo.spectra.solvers.estimate import Estimate, Mixing, estimate, product
 
-__all__ = ["MAPS", "VOLUME", "WINDOW_EDGES", "Features", "features", "reach"]
+__all__ = ["VOLUME", "WINDOW_EDGES", "Features", "features"]
 
 WINDOW_EDGES = (
     *((400, 475), (475, 550), (550, 625), (625, 700), (700, 775), (775, 850), (850, 925), (925, 1000)),
@@ -18,30 +19,8 @@ WINDOW_EDGES = (
 )
 """Sixteen wavelength windows in nm, finer where materials differ by pigments; the gaps are water vapour."""
 
-MAPS = 8
-"""Maps per endmember: closed form, least squares, their difference over the error, error, misfit, brightness, valid,
-convention."""
-
 VOLUME = 5
 """Channels of the volume: angle, brightness, misfit and signal-to-noise in each window, and whether it has bands."""
-
-_WIDE = 2.0  # half of the largest correction: 1 / _WIDE; no abundance is ever more than 1 off
-
-
-def reach(std: np.ndarray) -> np.ndarray:
-    """Tell how far the network may move an abundance: the error, up to half of the whole range.
-
-    Parameters
-    ----------
-    std : numpy.ndarray
-        Standard deviation of the abundance.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``std / sqrt(1 + (2 std)^2)``: 0 without noise, at most 0.5.
-    """
-    return np.asarray(std / np.sqrt(1 + (_WIDE * std) ** 2))
 
 
 @dataclass(frozen=True)
@@ -90,9 +69,7 @@ def features(spectra: np.ndarray, wavelength: np.ndarray, mix: Mixing) -> Featur
     bands, height, width = spectra.shape
     est = estimate(spectra.reshape(bands, -1), mix)
     valid = np.isfinite(est.closed[0])
-    level = np.float32(np.sqrt(np.mean(mix.noise**2)))
-    bright = np.sqrt(np.einsum("bn,bn->n", est.filled, est.filled) / bands) / level
-    maps = _maps(est, valid, bright, mix.peak).reshape(mix.E.shape[1], MAPS, height, width)
+    maps = pixel_maps(est, mix).reshape(mix.E.shape[1], -1, height, width)
     volume = _volume(est, valid, wavelength, mix, height, width)
     shape = (-1, height, width)
     return Features(
@@ -103,25 +80,6 @@ def features(spectra: np.ndarray, wavelength: np.ndarray, mix: Mixing) -> Featur
         valid=valid.reshape(height, width),
         correlation=mix.correlation,
     )
-
-
-def _maps(est: Estimate, valid: np.ndarray, bright: np.ndarray, peak: bool) -> np.ndarray:
-    """Stack the maps, each about -2 ... 2, and 0 in invalid pixels."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = (est.plain - est.closed) / np.maximum(est.std, 1e-6)
-        shared = (np.log10(np.clip(est.misfit, 0.1, 1e3)), 0.5 * np.log10(np.clip(bright, 0.1, 1e5)))
-        each = (
-            est.closed,
-            np.clip(est.plain, -1, 2),
-            np.clip(error, -4, 4) / 2,
-            np.log10(est.std + 1e-4) + 1,  # 1: an error of 0.1 is 0
-            *(np.broadcast_to(s, est.closed.shape) for s in shared),
-            np.ones_like(est.closed),
-            np.full_like(est.closed, 1.0 if peak else 0.0),
-        )
-    out = np.stack(each, axis=1)
-    out[:, :, ~valid] = 0
-    return np.asarray(out, np.float32)
 
 
 def _volume(

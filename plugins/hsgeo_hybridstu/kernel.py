@@ -11,11 +11,12 @@ import torch
 import xarray as xr
 
 from hsgeo.nn import Weights, fill, load_weights
+from hsgeo.nn.simplex import onto_simplex
 from hsgeo.nn.threads import one_thread
 from hsgeo.plugin import ApplyContext, ConfigError
-from hsgeo_hybridstu.estimate import Mixing, product
+from hsgeo.spectra.solvers.estimate import Mixing, product
 from hsgeo_hybridstu.features import Features, features
-from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU
 from hsgeo_hybridstu.scene_network import SceneNetwork
 from hsgeo_hybridstu.tokens import scene_tokens
 

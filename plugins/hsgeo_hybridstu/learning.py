@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hsgeo_hybridstu.examples import COUNTS, Example, example, turned
-from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+from hsgeo.nn.simplex import onto_simplex
+from hsgeo.synthetic.lessons import COUNTS
+from hsgeo_hybridstu.examples import Example, example, turned
+from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU
 
 __all__ = ["ZeroTask"]
 

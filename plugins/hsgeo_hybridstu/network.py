@@ -9,72 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hsgeo_hybridstu.features import MAPS, VOLUME
+from hsgeo.nn.pixel_maps import MAPS
+from hsgeo.nn.sets import SetBlock
+from hsgeo_hybridstu.features import VOLUME
 
-__all__ = ["ARCHITECTURE", "HybridSTU", "onto_simplex"]
+__all__ = ["ARCHITECTURE", "HybridSTU"]
 
 ARCHITECTURE = "hybridstu-zero/1"
 _FARTHEST = 4.0  # in units of the reach: noise that is further off is one in ten thousand
-
-
-def onto_simplex(a: Tensor) -> Tensor:
-    """Project onto the unit simplex, exactly (Held, Wolfe and Crowder, 1974); absent endmembers become 0.
-
-    Parameters
-    ----------
-    a : torch.Tensor
-        ``(batch, endmember, y, x)``.
-
-    Returns
-    -------
-    torch.Tensor
-        Nearest abundances that are not negative and sum to one.
-    """
-    down = a.sort(dim=1, descending=True).values
-    rank = torch.arange(1, a.shape[1] + 1, device=a.device, dtype=a.dtype).view(1, -1, 1, 1)
-    over = down.cumsum(dim=1) - 1
-    count = (down * rank > over).sum(dim=1, keepdim=True).clamp(min=1)
-    return (a - over.gather(1, count - 1) / count).clamp(min=0)
-
-
-class _Pool(nn.Module):
-    """Let the endmembers of a scene know each other: mean, largest, and the message along the error's correlation."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.common = nn.Conv2d(2 * width, width, 1)
-        self.message = nn.Conv2d(width, width, 1, bias=False)
-        for weight in (self.common.weight, self.common.bias, self.message.weight):
-            nn.init.zeros_(weight)
-
-    def forward(self, h: Tensor, others: Tensor) -> Tensor:
-        """Take ``(batch * endmember, width, y, x)`` and ``others (batch, endmember, endmember)``."""
-        batch, count = others.shape[:2]
-        g = h.unflatten(0, (batch, count))
-        common = self.common(torch.cat([g.mean(dim=1), g.amax(dim=1)], dim=1))
-        # pixels side by side in memory: permuted, the message is one product and no copy
-        m = self.message(h).permute(0, 2, 3, 1)
-        told = torch.bmm(others.to(m.dtype), m.reshape(batch, count, -1)).view(m.shape).permute(0, 3, 1, 2)
-        return h + told + common.unsqueeze(1).expand_as(g).flatten(0, 1)
-
-
-class _Block(nn.Module):
-    """Two convolutions around which the input passes, then a look at the other endmembers.
-
-    There is no normalisation over space: it would make a pixel depend on its whole window, and show the windows.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.pool = _Pool(width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, h: Tensor, others: Tensor) -> Tensor:
-        h = h + self.second(functional.silu(self.first(functional.silu(h))))
-        return self.pool(h, others)
 
 
 class HybridSTU(nn.Module):
@@ -98,10 +40,10 @@ class HybridSTU(nn.Module):
         self.flat = nn.Conv2d(volume_widths[-1] * left, widths[1], 1)
         self.stem = nn.Conv2d(MAPS, widths[0], 3, padding=1)
         pairs = list(pairwise(widths))
-        self.before = nn.ModuleList(_Block(w) for w in widths)
+        self.before = nn.ModuleList(SetBlock(w) for w in widths)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
-        self.after = nn.ModuleList(_Block(a) for a, _ in pairs)
+        self.after = nn.ModuleList(SetBlock(a) for a, _ in pairs)
         self.last = nn.Conv2d(widths[0], 1, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hsgeo.nn.simplex import onto_simplex
+from hsgeo.spectra.solvers.estimate import Mixing, mixing
 from hsgeo_hybridstu.config import HybridstuOptions
-from hsgeo_hybridstu.estimate import Mixing, mixing
 from hsgeo_hybridstu.features import features
 from hsgeo_hybridstu.kernel import corrected
-from hsgeo_hybridstu.network import HybridSTU, onto_simplex
+from hsgeo_hybridstu.network import HybridSTU
 from hsgeo_hybridstu.scene_network import SceneNetwork, beginning, packed
 from hsgeo_hybridstu.tokens import DRAWS, scene_tokens, tokens_of
 

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec, Window
+from hsgeo.spectra.calibrated import told_noise
+from hsgeo.spectra.solvers.estimate import Mixing, mixing
 from hsgeo_hybridstu.config import HybridstuOptions
-from hsgeo_hybridstu.estimate import Mixing, mixing
-from hsgeo_hybridstu.noise import told_noise
 from hsgeo_hybridstu.tokens import DRAWS, TOKENS
 from hsgeo_hybridstu.weights import first_network, same_network
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hsgeo_hybridstu.estimate import mixing
-from hsgeo_hybridstu.features import MAPS, VOLUME, WINDOW_EDGES, features
+from hsgeo_hybridstu.features import VOLUME, WINDOW_EDGES, features
 
 from hsgeo.scene import sensor
+from hsgeo.nn.pixel_maps import MAPS
+from hsgeo.spectra.solvers.estimate import mixing
 
 SIDE = 16
 

@@ -5,17 +5,18 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from hsgeo_hybridstu.estimate import mixing
 from hsgeo_hybridstu.features import features
 from hsgeo_hybridstu.kernel import corrected, load_network
 from hsgeo_hybridstu.learning import ZeroTask
-from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU, onto_simplex
+from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU
 from hsgeo_hybridstu.trainer import SIZES
 from hsgeo_hybridstu.weights import SHIPPED
 
 from hsgeo.nn import load_weights
+from hsgeo.nn.simplex import onto_simplex
 from hsgeo.plugin import shipped_weights
 from hsgeo.spectra.simplex import project_simplex
+from hsgeo.spectra.solvers.estimate import mixing
 from tests.plugins.hsgeo_hybridstu.small import CONFIG, small_network
 from tests.plugins.hsgeo_hybridstu.test_features import bands, window
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from hsgeo_hybridstu.config import HybridstuOptions
-from hsgeo_hybridstu.estimate import mixing
 from hsgeo_hybridstu.network import HybridSTU
 from hsgeo_hybridstu.scene import _Judge, _splits, fit_scene
 from hsgeo_hybridstu.scene_network import beginning, packed, unpacked
 from hsgeo_hybridstu.tokens import TOKENS, scene_tokens, tokens_of
 
+from hsgeo.spectra.solvers.estimate import mixing
 from hsgeo.synthetic import Effects, observe, random_field, random_spectra
 
 WAVELENGTH = np.linspace(420, 2400, 40)

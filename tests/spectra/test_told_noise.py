@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from hsgeo_hybridstu.noise import told_noise
 
+from hsgeo.spectra.calibrated import told_noise
 from hsgeo.synthetic import Effects, observe, random_field, random_spectra
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hsgeo_hybridstu.estimate import estimate, mixing
 from hsgeo_hybridstu.features import reach
 
 from hsgeo.spectra.solvers import fcls, scls
+from hsgeo.spectra.solvers.estimate import estimate, mixing
 
 BANDS, COUNT = 50, 4
 NOISE = np.linspace(0.002, 0.006, BANDS)

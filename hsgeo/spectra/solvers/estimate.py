@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsgeo.spectra.solvers import MixingModel, mixing_model, solve_block, split_gain
+from hsgeo.spectra.solvers.gain import split_gain
+from hsgeo.spectra.solvers.model import MixingModel, mixing_model, solve_block
 
 __all__ = ["Estimate", "Mixing", "estimate", "mixing", "product"]
 
