@@ -16,6 +16,7 @@ from hsgeo.errors import (
 )
 from hsgeo.plugin.hooks import hookimpl
 from hsgeo.plugin.needs import FitNeeds, Layout, Memory, Needs, VarSpec, Window
+from hsgeo.plugin.networks import StageNetwork
 from hsgeo.plugin.protocols import (
     ApplyContext,
     FitContext,
@@ -55,6 +56,7 @@ __all__ = [
     "SceneError",
     "Sink",
     "Stage",
+    "StageNetwork",
     "StageRecord",
     "TileError",
     "Trainer",

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
-from hsgeo.nn import Weights, fill, load_weights
 from hsgeo.nn.simplex import onto_simplex
 from hsgeo.nn.threads import one_thread
-from hsgeo.plugin import ApplyContext, ConfigError
-from hsgeo.spectra.solvers.estimate import Mixing, product
+from hsgeo.plugin import ApplyContext
+from hsgeo.spectra.solvers.estimate import Mixing, residual
 from hsgeo_hybridstu.features import Features, features
-from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU
+from hsgeo_hybridstu.network import HybridSTU
 from hsgeo_hybridstu.scene_network import SceneNetwork
 from hsgeo_hybridstu.tokens import scene_tokens
 
-__all__ = ["HybridStuKernel", "SceneCorrection", "corrected", "load_network", "network_of"]
+__all__ = ["HybridStuKernel", "SceneCorrection", "corrected"]
 
 _CELL = 16  # pixels: four halvings
 
@@ -49,62 +47,6 @@ class SceneCorrection:
         reach = torch.from_numpy(f.reach)
         move = self.network(torch.from_numpy(tokens)[None], first[None], reach[None])
         return onto_simplex(first[None] + self.strength * reach[None] * move)[0]
-
-
-def load_network(path: Path, *, sha256: str | None = None, device: str = "cpu") -> HybridSTU:
-    """Read weights and make the network of them.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A file that `hsgeo train hybridstu` wrote.
-    sha256 : str, optional
-        What its hash must be.
-    device : {"cpu", "cuda"}
-        Where it runs.
-
-    Returns
-    -------
-    HybridSTU
-        Ready to predict.
-
-    Raises
-    ------
-    ConfigError
-        The file is not what it should be.
-    """
-    return network_of(load_weights(path, architecture=ARCHITECTURE, sha256=sha256)).to(device)
-
-
-def network_of(weights: Weights) -> HybridSTU:
-    """Make the network of weights that were read.
-
-    Parameters
-    ----------
-    weights : Weights
-        From `hsgeo.nn.load_weights`.
-
-    Returns
-    -------
-    HybridSTU
-        Ready to predict, on the CPU.
-
-    Raises
-    ------
-    ConfigError
-        The configuration makes no network, or one of other tensors.
-    """
-    try:
-        with torch.random.fork_rng(devices=[]):  # first values are drawn and dropped: not from the user's generator
-            network = HybridSTU(**weights.config)
-    except (TypeError, ValueError, IndexError, RuntimeError, MemoryError) as error:  # whatever the file says is tried
-        raise ConfigError(
-            f"the configuration of weights {weights.path} makes no network: {' '.join(str(error).split())[:200]}",
-            f"the configuration of {ARCHITECTURE}",
-            "Use a file that `hsgeo train` wrote, or leave the option out to use the shipped weights",
-        ) from error
-    fill(network, weights)
-    return network.eval().requires_grad_(False)
 
 
 def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.Tensor:
@@ -205,7 +147,7 @@ class HybridStuKernel:
                     a, at = found[k].numpy(), (start + k, *box)
                     a[:, ~f.valid] = np.nan
                     A[(start + k, slice(None), *box)] = a
-                    gain[at], rmse[at] = self._residual(part[k], a)
+                    gain[at], rmse[at] = residual(part[k], a, self._mix)
         out: dict[str, Any] = {
             "abundance": (("window", "endmember", "y", "x"), A),
             "rmse": (("window", "y", "x"), rmse),
@@ -213,20 +155,6 @@ class HybridStuKernel:
         if self._mix.peak:
             out["gain"] = (("window", "y", "x"), gain)
         return xr.Dataset(out, {"endmember": self._names})
-
-    def _residual(self, Y: np.ndarray, A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fit the gain of every pixel, and tell what is left: ``gain`` and ``rmse``, both ``(y, x)``."""
-        shape = A.shape[1:]
-        Y, model = Y.reshape(len(Y), -1), product(self._mix.E.astype(np.float32), A.reshape(len(A), -1))
-        seen = np.isfinite(Y)
-        Y, model = np.where(seen, Y, 0), np.where(seen, model, 0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            square = np.einsum("bn,bn->n", model, model)
-            gain = np.maximum(np.einsum("bn,bn->n", Y, model) / square, 0) if self._mix.peak else np.ones_like(square)
-            left = Y - gain * model
-            rmse = np.sqrt(np.einsum("bn,bn->n", left, left) / seen.sum(axis=0))
-        known = np.isfinite(A[0].ravel())
-        return np.where(known, gain, np.nan).reshape(shape), np.where(known, rmse, np.nan).reshape(shape)
 
     def close(self) -> None:
         """Let the network go."""

@@ -12,7 +12,7 @@ from hsgeo.spectra.calibrated import told_noise
 from hsgeo.spectra.solvers.estimate import Mixing, mixing
 from hsgeo_hybridstu.config import HybridstuOptions
 from hsgeo_hybridstu.tokens import DRAWS, TOKENS
-from hsgeo_hybridstu.weights import first_network, same_network
+from hsgeo_hybridstu.weights import NETWORK
 
 if TYPE_CHECKING:
     from hsgeo_hybridstu.network import HybridSTU
@@ -95,7 +95,7 @@ class HybridStuStage:
         spectra = sample["spectra"]
         pixels = spectra.transpose(*(d for d in spectra.dims if d != "band"), "band").values
         noise = told_noise(pixels.reshape(-1, pixels.shape[-1]))
-        network, record = first_network(self.options.weights)
+        network, record = NETWORK.first(self.options.weights)
         state = xr.Dataset({"band_noise": ("band", noise)}, attrs=record)
         return state if self.options.mode == "zero" else self._fit_scene(sample, state, network, ctx)
 
@@ -129,7 +129,7 @@ class HybridStuStage:
     def setup(self, state: xr.Dataset, device: str) -> object:
         """Load the network, and the scene's own if there is one."""
         # first of all: it tells where torch is missing
-        network = same_network(self.options.weights, state.attrs, device=device)
+        network = NETWORK.same(self.options.weights, state.attrs, device=device)
         from hsgeo_hybridstu.kernel import HybridStuKernel, SceneCorrection
 
         endmembers = self._endmembers(state)

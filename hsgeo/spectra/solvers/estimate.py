@@ -9,7 +9,7 @@ import numpy as np
 from hsgeo.spectra.solvers.gain import split_gain
 from hsgeo.spectra.solvers.model import MixingModel, mixing_model, solve_block
 
-__all__ = ["Estimate", "Mixing", "estimate", "mixing", "product"]
+__all__ = ["Estimate", "Mixing", "estimate", "mixing", "product", "residual"]
 
 _RIDGE = 1e-8  # of the mean of the Gram matrix's diagonal: twins share their error, and float32 inputs allow no more
 _LOUDEST = 1e3  # largest standard deviation told, in abundance: the endmembers are as good as the same
@@ -180,3 +180,35 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         ``(m, n)``.
     """
     return np.einsum("mk,kn->mn", a, b)  # numpy's own loops: two operands without optimize never reach BLAS
+
+
+def residual(Y: np.ndarray, A: np.ndarray, mix: Mixing) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the gain of every pixel, and tell what is left.
+
+    Parameters
+    ----------
+    Y : numpy.ndarray
+        ``(bands, y, x)`` float32; non-finite values are missing.
+    A : numpy.ndarray
+        Abundances ``(endmembers, y, x)`` float32; NaN where there are none.
+    mix : Mixing
+        Endmembers and convention.
+
+    Returns
+    -------
+    gain : numpy.ndarray
+        ``(y, x)``: by least squares, not negative, with ``peak``; else 1. NaN where there are no abundances.
+    rmse : numpy.ndarray
+        ``(y, x)``: root mean square over the bands that are there, units of the data; NaN likewise.
+    """
+    shape = A.shape[1:]
+    Y, model = Y.reshape(len(Y), -1), product(mix.E.astype(np.float32), A.reshape(len(A), -1))
+    seen = np.isfinite(Y)
+    Y, model = np.where(seen, Y, 0), np.where(seen, model, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        square = np.einsum("bn,bn->n", model, model)
+        gain = np.maximum(np.einsum("bn,bn->n", Y, model) / square, 0) if mix.peak else np.ones_like(square)
+        left = Y - gain * model
+        rmse = np.sqrt(np.einsum("bn,bn->n", left, left) / seen.sum(axis=0))
+    known = np.isfinite(A[0].ravel())
+    return np.where(known, gain, np.nan).reshape(shape), np.where(known, rmse, np.nan).reshape(shape)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hsgeo_hybridstu.features import VOLUME, WINDOW_EDGES, features
 
-from hsgeo.scene import sensor
 from hsgeo.nn.pixel_maps import MAPS
+from hsgeo.scene import sensor
 from hsgeo.spectra.solvers.estimate import mixing
 
 SIDE = 16

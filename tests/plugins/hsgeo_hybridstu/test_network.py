@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from hsgeo_hybridstu.features import features
-from hsgeo_hybridstu.kernel import corrected, load_network
+from hsgeo_hybridstu.kernel import corrected
 from hsgeo_hybridstu.learning import ZeroTask
 from hsgeo_hybridstu.network import ARCHITECTURE, HybridSTU
 from hsgeo_hybridstu.trainer import SIZES
-from hsgeo_hybridstu.weights import SHIPPED
+from hsgeo_hybridstu.weights import NETWORK
 
 from hsgeo.nn import load_weights
 from hsgeo.nn.simplex import onto_simplex
@@ -31,7 +31,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def shipped():
-    return load_network(shipped_weights(SHIPPED))
+    return NETWORK.first(None)[0]
 
 
 def answer(network, Y, wavelength, mix):
@@ -40,14 +40,14 @@ def answer(network, Y, wavelength, mix):
 
 
 def test_the_shipped_weights_are_small_and_have_their_card():
-    path = shipped_weights(SHIPPED)
+    path = shipped_weights(NETWORK.shipped)
     assert path.stat().st_size <= 5_000_000
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert sha256 in path.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_the_shipped_weights_come_from_the_trainer_that_is_here():
-    card = load_weights(shipped_weights(SHIPPED), architecture=ARCHITECTURE).card
+    card = load_weights(shipped_weights(NETWORK.shipped), architecture=ARCHITECTURE).card
     task = ZeroTask(seed=card["seed"], config=SIZES["full"])
     assert card["finished"]
     assert (card["config"], card["data"]) == (task.config, task.data)

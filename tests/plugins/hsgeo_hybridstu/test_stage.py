@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hsgeo_hybridstu.kernel import load_network
+from hsgeo_hybridstu.weights import NETWORK
 
 import hsgeo
 from hsgeo.cli import main
@@ -54,7 +54,7 @@ def test_the_product_says_which_weights(folder, out):
     assert unmix(folder, out) == 0
     product = hsgeo.open_product(folder / out)
     sha256 = json.loads(product.attrs["hsgeo_provenance"])["weights"]["hybridstu"]["sha256"]
-    load_network(folder / "w.safetensors", sha256=sha256)  # raises where it is another
+    NETWORK.same(str(folder / "w.safetensors"), {"weights_sha256": sha256}, device="cpu")  # raises where it is another
     assert call("rerun", folder / out, "--out", folder / f"again{out[1:]}") == 0
     again = hsgeo.open_product(folder / f"again{out[1:]}")
     assert read_provenance(again)["weights"] == read_provenance(product)["weights"]

@@ -1,0 +1,1 @@
+"""Diffusion: refined abundances in two dimensions, reconstructed endmembers in one."""

@@ -1,0 +1,1 @@
+"""Abundance refinement: a conditional diffusion over maps of abundance."""

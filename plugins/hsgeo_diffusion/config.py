@@ -1,0 +1,61 @@
+"""The options of the diffusion stages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+__all__ = ["AbundanceDiffusionOptions"]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AbundanceDiffusionOptions(_Options):
+    """Options of ``abundance-diffusion``."""
+
+    gain: Literal["auto", "none", "pixel"] = Field(
+        "auto",
+        description="'pixel': each pixel has its own brightness, written as gain; 'auto': that, if the endmembers are "
+        "scaled to peak 1; 'none': never",
+    )
+    choose: Literal["blend", "network", "vector-tv", "pixelwise"] = Field(
+        "blend",
+        description="what the result is made of; 'blend': of all three, in the shares of least estimated error "
+        "(Stein's estimate on a sample of the scene); or of one alone",
+    )
+    turns: Literal[1, 2, 4, 8] = Field(
+        1, description="evaluations of the network, on turned and mirrored windows, whose answers are averaged"
+    )
+    samples: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="posterior samples: above 0 the product has abundance_std and abundance_quantile; each costs as "
+        "many evaluations as `steps` says",
+    )
+    steps: int = Field(8, ge=1, le=200, description="DDIM steps of a sample")
+    quantiles: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (0.05, 0.25, 0.5, 0.75, 0.95), min_length=1, description="of the samples, written as abundance_quantile"
+    )
+    keep_samples: bool = Field(False, description="whether the product holds the samples, too, as abundance_sample")
+    guide: bool = Field(True, description="whether the network is told how much each pixel differs from its neighbours")
+    weights: str | None = Field(
+        None, description="path of a .safetensors file from `hsgeo train abundance-prior`; by default the shipped ones"
+    )
+
+    @field_validator("samples")
+    @classmethod
+    def _not_one(cls, samples: int) -> int:
+        if samples == 1:
+            raise ValueError("one sample has no spread; ask for 2 or more, or for 0")
+        return samples
+
+    @field_validator("quantiles")
+    @classmethod
+    def _rising(cls, quantiles: tuple[float, ...]) -> tuple[float, ...]:
+        if list(quantiles) != sorted(set(quantiles)):
+            raise ValueError("quantiles must rise")
+        return quantiles

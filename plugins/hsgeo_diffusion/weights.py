@@ -1,0 +1,15 @@
+"""Which networks the stages use."""
+
+from __future__ import annotations
+
+from hsgeo.plugin import StageNetwork
+
+__all__ = ["ABUNDANCE"]
+
+ABUNDANCE = StageNetwork(
+    "abundance-diffusion",
+    "abundance-prior",
+    "hsgeo_diffusion.abundance.network:ResUNet2D",
+    "refine with vector-tv",
+)
+"""The prior of abundances: shipped weights, or the user's."""
