@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from hsgeo.nn.pixel_maps import MAPS
 from hsgeo.nn.sets import SetBlock
-from hsgeo_hybridstu.features import VOLUME
+from hsgeo.nn.spectral_volume import VOLUME
 
 __all__ = ["ARCHITECTURE", "HybridSTU"]
 

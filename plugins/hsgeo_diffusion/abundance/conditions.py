@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hsgeo.nn.pixel_maps import MAPS, pixel_maps, reach
+from hsgeo.nn.spectral_volume import spectral_volume
 from hsgeo.spectra.solvers.estimate import Estimate, Mixing, estimate
 from hsgeo_diffusion.abundance.smooth import WEIGHTS, Smoother, coordinates, smoothed
 
@@ -33,6 +34,8 @@ class Conditions:
     ----------
     maps : numpy.ndarray
         ``(endmember, CONDITIONS, y, x)`` float32, finite.
+    volume : numpy.ndarray
+        ``(endmember, VOLUME, window, y / 2, x / 2)`` float32, finite (`hsgeo.nn.spectral_volume`).
     closed, reach : numpy.ndarray
         ``(endmember, y, x)`` float32: where the network starts, and how far it may go; 0 in invalid pixels.
     valid : numpy.ndarray
@@ -46,6 +49,7 @@ class Conditions:
     """
 
     maps: np.ndarray
+    volume: np.ndarray
     closed: np.ndarray
     reach: np.ndarray
     valid: np.ndarray
@@ -54,13 +58,17 @@ class Conditions:
     coordinates: np.ndarray
 
 
-def conditions(spectra: np.ndarray, mix: Mixing, smooth: Smoother, first: np.ndarray | None) -> Conditions:
+def conditions(
+    spectra: np.ndarray, wavelength: np.ndarray, mix: Mixing, smooth: Smoother, first: np.ndarray | None
+) -> Conditions:
     """Turn the spectra of a window into the input of the network.
 
     Parameters
     ----------
     spectra : numpy.ndarray
-        ``(band, y, x)`` float32; values that are not finite are missing.
+        ``(band, y, x)`` float32, even sides; values that are not finite are missing.
+    wavelength : numpy.ndarray
+        ``(band,)`` nm.
     mix : Mixing
         Endmembers, convention and noise.
     smooth : Smoother
@@ -93,7 +101,8 @@ def conditions(spectra: np.ndarray, mix: Mixing, smooth: Smoother, first: np.nda
         maps[:, FIRST] = told(first)
         maps[:, FIRST + 1] = valid
     maps[:, GUIDE] = _contrast(C, valid)
-    return Conditions(maps, closed, far, valid, mix.correlation, est, C)
+    volume = spectral_volume(est, valid, wavelength, mix)
+    return Conditions(maps, volume, closed, far, valid, mix.correlation, est, C)
 
 
 def _contrast(C: np.ndarray, valid: np.ndarray) -> np.ndarray:

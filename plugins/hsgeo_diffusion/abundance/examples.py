@@ -17,11 +17,11 @@ __all__ = ["Example", "example", "turned"]
 
 @dataclass(frozen=True)
 class Example:
-    """One scene for the network; maps, closed, reach and target float16.
+    """One scene for the network; maps, volume, closed, reach and target float16.
 
     Parameters
     ----------
-    maps, closed, reach, valid, correlation
+    maps, volume, closed, reach, valid, correlation
         As in `hsgeo_diffusion.abundance.conditions.Conditions`.
     target : numpy.ndarray
         ``(endmember, y, x)``: the closed form of the same scene without its noise. It is what the convention
@@ -29,6 +29,7 @@ class Example:
     """
 
     maps: np.ndarray
+    volume: np.ndarray
     closed: np.ndarray
     reach: np.ndarray
     valid: np.ndarray
@@ -71,12 +72,13 @@ def example(
     rng = np.random.default_rng([seed, size, count, index, 5, int(strange)])
     scene = lesson(rng, size, count, snr=snr, strange=strange)
     mix = mixing(scene.E, scene.noise, peak=scene.peak)
-    c = conditions(scene.noisy, mix, smoother(mix), None if first is None else first(scene))
+    c = conditions(scene.noisy, scene.wavelength, mix, smoother(mix), None if first is None else first(scene))
     target = estimate(scene.clean.reshape(len(scene.E), -1), mix).closed.reshape(count, size, size)
     valid = c.valid & np.isfinite(target[0])
     half = np.float16
     return Example(
         c.maps.astype(half),
+        c.volume.astype(half),
         c.closed.astype(half),
         c.reach.astype(half),
         valid,
@@ -92,4 +94,6 @@ def turned(x: Example, way: int) -> Example:
         a = np.rot90(a, way % 4, axes=(-2, -1))
         return a[..., ::-1] if way >= 4 else a
 
-    return Example(turn(x.maps), turn(x.closed), turn(x.reach), turn(x.valid), x.correlation, turn(x.target))
+    return Example(
+        turn(x.maps), turn(x.volume), turn(x.closed), turn(x.reach), turn(x.valid), x.correlation, turn(x.target)
+    )

@@ -45,7 +45,9 @@ def learnt(
     xarray.Dataset
         ``tv_weight``, ``informed``, ``share (candidate)``, ``risk (candidate)``.
     """
-    known = Knowledge(mix, smoother(mix), tv_weight=0.0, informed=False, shares=_alone(options.choose))
+    known = Knowledge(
+        sample["wavelength"].values, mix, smoother(mix), tv_weight=0.0, informed=False, shares=_alone(options.choose)
+    )
     patches = sample["spectra"].transpose("patch", "band", "y", "x").values
     known = replace(known, informed=_informed(sample, patches, known))
     if options.choose in ("blend", "vector-tv"):
@@ -71,7 +73,7 @@ def _told(sample: xr.Dataset, patch: int, known: Knowledge) -> Conditions:
     if known.informed:
         first = sample["abundance"].transpose("patch", "endmember", "y", "x").values[patch]
     spectra = sample["spectra"].transpose("patch", "band", "y", "x").values[patch]
-    return conditions(spectra, known.mix, known.smooth, first)
+    return conditions(spectra, known.wavelength, known.mix, known.smooth, first)
 
 
 def _informed(sample: xr.Dataset, patches: np.ndarray, known: Knowledge) -> bool:
@@ -81,7 +83,7 @@ def _informed(sample: xr.Dataset, patches: np.ndarray, known: Knowledge) -> bool
     first = sample["abundance"].transpose("patch", "endmember", "y", "x").values
     off = []
     for spectra, A in zip(patches, first, strict=True):
-        c = conditions(spectra, known.mix, known.smooth, A)
+        c = conditions(spectra, known.wavelength, known.mix, known.smooth, A)
         far = c.valid & np.isfinite(A[0])
         off.append(((A - c.closed) / np.maximum(c.reach, 1e-4))[:, far].ravel())
     all_off = np.concatenate(off)

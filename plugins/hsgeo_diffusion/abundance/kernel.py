@@ -31,6 +31,8 @@ class Knowledge:
 
     Parameters
     ----------
+    wavelength : numpy.ndarray
+        ``(band,)`` nm.
     mix : Mixing
         Endmembers, convention, noise.
     smooth : Smoother
@@ -43,6 +45,7 @@ class Knowledge:
         Of the `CANDIDATES`, sum one.
     """
 
+    wavelength: np.ndarray
     mix: Mixing
     smooth: Smoother
     tv_weight: float
@@ -143,7 +146,13 @@ class AbundanceDiffusionKernel:
                 if box is None:
                     continue
                 at = (k, slice(None), *box)
-                c = conditions(Y[at], self._known.mix, self._known.smooth, None if first is None else first[at])
+                c = conditions(
+                    Y[at],
+                    self._known.wavelength,
+                    self._known.mix,
+                    self._known.smooth,
+                    None if first is None else first[at],
+                )
                 found = self._blended(c)
                 found[:, ~c.valid] = np.nan
                 A[at] = found

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hsgeo.nn.pixel_maps import MAPS
 from hsgeo.nn.simplex import onto_simplex
+from hsgeo.nn.weights import load_weights
 from hsgeo.synthetic.lessons import COUNTS, Lesson
 from hsgeo_diffusion.abundance.conditions import FIRST, GUIDE
 from hsgeo_diffusion.abundance.examples import Example, example, turned
-from hsgeo_diffusion.abundance.network import ARCHITECTURE, FARTHEST, HIGHEST, SIGMA_DATA, ResUNet2D, denoised
+from hsgeo_diffusion.abundance.network import (
+    ARCHITECTURE,
+    FARTHEST,
+    HIGHEST,
+    SIGMA_DATA,
+    ResUNet2D,
+    denoised,
+)
 
-__all__ = ["AbundanceTask"]
+__all__ = ["AbundanceTask", "start_from"]
 
+_START = "hybridstu-zero/1"
 _FLOOR = 1e-3  # abundance: no reward for being more exact than this
 _PROJECTED = 0.75  # weight of the loss after the projection; the rest, before it, reaches clipped endmembers
 _LEVELS = (
@@ -26,7 +37,7 @@ _LEVELS = (
 )  # mean and spread of ln(sigma): what is unsure is 0.1 to 1 of the reach
 _SAMPLED = 0.35  # share of examples at such a level; the others learn the posterior mean, which is what is asked for
 _SAMPLED_WEIGHT = 0.5  # of their loss, which is noisier
-_ALONE = 0.15  # share of examples without a first guess
+_GUESSED = 3, 5  # so many of so many examples have a first guess; it takes most of the time of making them
 _UNGUIDED = 0.3  # share of examples without a guide
 _LEAST_REACH = 1e-4  # abundance: corrections are not told finer than that
 _JUDGE_SEED = 1_000_003  # the same validation scenes for every training; not a seed to train with
@@ -46,6 +57,8 @@ class AbundanceTask:
         Seed of the examples.
     first : callable or None
         Gives the first guess (`hsgeo_diffusion.abundance.first.FirstGuess`).
+    start : pathlib.Path, optional
+        Weights of `HybridSTU` that training starts from: the same network without noise levels and smoothed maps.
     channels : int
         Endmembers times scenes in a batch, for sides of 96 pixels.
     reuse : int
@@ -63,16 +76,19 @@ class AbundanceTask:
         *,
         seed: int = 0,
         first: Callable[[Lesson], np.ndarray] | None = None,
+        start: Path | None = None,
         channels: int = 24,
         reuse: int = 5,
         shelf: int = 80,
         config: dict[str, Any] | None = None,
     ) -> None:
-        self.seed, self.first, self.channels, self.reuse, self.shelf = seed, first, channels, reuse, shelf
-        self.config = config or {"widths": [32, 48, 64, 96, 96]}
+        self.seed, self.first, self.start = seed, first, start
+        self.channels, self.reuse, self.shelf = channels, reuse, shelf
+        self.config = config or {"widths": [24, 40, 64, 96, 96], "volume_widths": [12, 24]}
         self.data = {
             "scenes": "procedural: fields, spectra, bands and effects of hsgeo.synthetic; no file is read",
             "first guess": getattr(first, "name", "none"),
+            "start": "random" if start is None else start.stem,
             "seed": seed,
             "channels": channels,
             "reuse": reuse,
@@ -82,8 +98,11 @@ class AbundanceTask:
         self._judged: list[tuple[str, dict[str, Tensor]]] = []
 
     def build(self) -> ResUNet2D:
-        """Make the network, untrained."""
-        return ResUNet2D(**self.config)
+        """Make the network, untrained but for what it starts from."""
+        network = ResUNet2D(**self.config)
+        if self.start is not None:
+            start_from(network, self.start)
+        return network
 
     def batch(self, step: int, device: str = "cpu") -> dict[str, Tensor]:
         """Draw a batch; the same for the same seed and step.
@@ -102,9 +121,7 @@ class AbundanceTask:
         ways = rng.integers(0, 8, amount)
         drawn = [self._example(size, count, int(index)) for index in chosen]
         batch = _stack([turned(x, int(way)) for x, way in zip(drawn, ways, strict=True)])
-        alone, unguided = rng.random(amount) < _ALONE, rng.random(amount) < _UNGUIDED
-        batch["maps"][torch.from_numpy(alone), :, FIRST : FIRST + 2] = 0
-        batch["maps"][torch.from_numpy(unguided), :, GUIDE] = 0
+        batch["maps"][torch.from_numpy(rng.random(amount) < _UNGUIDED), :, GUIDE] = 0
         # one example in so many, at a place that changes: the share of a batch is not left to chance
         sampled = (np.arange(amount) + rng.random()) * _SAMPLED % 1 < _SAMPLED
         levels = np.where(sampled, np.exp(rng.normal(*_LEVELS, amount)), HIGHEST)
@@ -115,7 +132,8 @@ class AbundanceTask:
     def _example(self, size: int, count: int, index: int) -> Example:
         key = (size, count, index)
         if key not in self._kept:
-            self._kept[key] = example(self.seed, size, count, index, first=self.first)
+            first = self.first if index % _GUESSED[1] < _GUESSED[0] else None
+            self._kept[key] = example(self.seed, size, count, index, first=first)
             while len(self._kept) > self.shelf * 2 * len(COUNTS):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -129,7 +147,7 @@ class AbundanceTask:
         wanted = _correction(batch)
         sigma = batch["sigma"]
         x = wanted + sigma.view(-1, 1, 1, 1) * batch["noise"]
-        found = denoised(module, x, sigma, batch["maps"], batch["correlation"])
+        found = denoised(module, x, sigma, batch["maps"], batch["volume"], batch["correlation"])
         moved = batch["closed"] + batch["reach"] * found
         after, before = _ratio(onto_simplex(moved), batch), _ratio(moved, batch)
         mean = sigma >= HIGHEST
@@ -162,7 +180,9 @@ class AbundanceTask:
                     if alone:
                         maps[:, :, FIRST : FIRST + 2] = 0
                     sigma = torch.full((len(maps),), HIGHEST, device=device)
-                    move = denoised(module, torch.zeros_like(batch["closed"]), sigma, maps, batch["correlation"])
+                    move = denoised(
+                        module, torch.zeros_like(batch["closed"]), sigma, maps, batch["volume"], batch["correlation"]
+                    )
                     ratio = _ratio(onto_simplex(batch["closed"] + batch["reach"] * move), batch).cpu().tolist()
                     found.setdefault(f"alone_{name}" if alone else name, []).extend(ratio)
                 guess = batch["closed"] + batch["reach"].clamp(min=_LEAST_REACH) * batch["maps"][:, :, FIRST]
@@ -177,11 +197,36 @@ class AbundanceTask:
         return example(_JUDGE_SEED, size, count, index, first=self.first, snr=snr, strange=strange)
 
 
+def start_from(network: ResUNet2D, path: Path) -> None:
+    """Give a network the weights of HybridSTU; what it has beside them stays without effect until it is trained.
+
+    Parameters
+    ----------
+    network : ResUNet2D
+        Untrained, of the same widths.
+    path : pathlib.Path
+        Weights of the stage ``hybridstu``.
+
+    Raises
+    ------
+    ConfigError
+        The file is not what it should be.
+    """
+    known = {
+        name: torch.from_numpy(np.asarray(a)).float()
+        for name, a in load_weights(path, architecture=_START).tensors.items()
+    }
+    stem = torch.zeros_like(network.stem.weight)
+    stem[:, :MAPS] = known["stem.weight"]
+    known["stem.weight"] = stem
+    network.load_state_dict(known, strict=False)
+
+
 def _stack(examples: list[Example]) -> dict[str, Tensor]:
     def all_of(name: str) -> Tensor:
         return torch.from_numpy(np.stack([getattr(e, name) for e in examples]).astype(np.float32))
 
-    names = ("maps", "closed", "reach", "correlation", "target", "valid")
+    names = ("maps", "volume", "closed", "reach", "correlation", "target", "valid")
     return {name: all_of(name) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""The network: a residual U-Net over the ground that knows the noise level, endmembers as a set."""
+"""The network: a residual U-Net over the ground that knows spectrum and noise level, endmembers as a set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from hsgeo.nn.pixel_maps import MAPS
 from hsgeo.nn.sets import SetPool
+from hsgeo.nn.spectral_volume import VOLUME
 from hsgeo_diffusion.abundance.conditions import CONDITIONS, FIRST
 
 __all__ = ["ARCHITECTURE", "FARTHEST", "HIGHEST", "SIGMA_DATA", "ResUNet2D", "denoised"]
@@ -61,12 +62,23 @@ class ResUNet2D(nn.Module):
     ----------
     widths : sequence of int
         Channels at full resolution, and after every halving.
+    volume_widths : sequence of int
+        Channels of the 3-D convolutions, each of which halves the number of wavelength windows.
     known : int
         Length of the embedding of the noise level.
     """
 
-    def __init__(self, widths: Sequence[int] = (32, 48, 64, 96, 96), known: int = 64) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = (24, 40, 64, 96, 96),
+        volume_widths: Sequence[int] = (12, 24),
+        known: int = 64,
+    ) -> None:
         super().__init__()
+        steps = [VOLUME, *volume_widths]
+        self.volume = nn.ModuleList(nn.Conv3d(a, b, 3, stride=(2, 1, 1), padding=1) for a, b in pairwise(steps))
+        left = 16 // 2 ** len(volume_widths)
+        self.flat = nn.Conv2d(volume_widths[-1] * left, widths[1], 1)
         self.embed = nn.Sequential(nn.Linear(2 * _WAVES, known), nn.SiLU(), nn.Linear(known, known), nn.SiLU())
         self.stem = nn.Conv2d(CONDITIONS + 1, widths[0], 3, padding=1)
         pairs = list(pairwise(widths))
@@ -75,16 +87,17 @@ class ResUNet2D(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
         self.after = nn.ModuleList(_Block(a, known) for a, _ in pairs)
         self.last = nn.Conv2d(widths[0], 1, 3, padding=1)
-        # straight from the smoothed maps and the first guess, at every level in its own mixture; at first the guess
+        # straight from the smoothed maps and the first guess, at every level in its own mixture
         self.straight = nn.Linear(known, _STRAIGHT.stop - _STRAIGHT.start)
         for weight in (self.last.weight, self.last.bias, self.straight.weight, self.straight.bias):
             nn.init.zeros_(weight)
-        nn.init.ones_(self.straight.bias[-1:])
         for layer in self.modules():  # pixels side by side in memory: several times faster on a CPU
             if isinstance(layer, nn.Conv2d):
                 layer.to(memory_format=torch.channels_last)
+            elif isinstance(layer, nn.Conv3d):
+                layer.to(memory_format=torch.channels_last_3d)
 
-    def forward(self, state: Tensor, sigma: Tensor, maps: Tensor, correlation: Tensor) -> Tensor:
+    def forward(self, state: Tensor, sigma: Tensor, maps: Tensor, volume: Tensor, correlation: Tensor) -> Tensor:
         """Give the network's raw answer.
 
         Parameters
@@ -95,6 +108,8 @@ class ResUNet2D(nn.Module):
             ``(batch,)`` its noise level.
         maps : torch.Tensor
             ``(batch, endmember, CONDITIONS, y, x)``; sides divisible by 2 to the number of halvings.
+        volume : torch.Tensor
+            ``(batch, endmember, VOLUME, window, y / 2, x / 2)``.
         correlation : torch.Tensor
             ``(batch, endmember, endmember)``.
 
@@ -108,19 +123,25 @@ class ResUNet2D(nn.Module):
         level = self.embed(_waves(sigma))
         straight = torch.einsum("bk,bpkyx->bpyx", self.straight(level).to(maps.dtype), maps[:, :, _STRAIGHT])
         level = level.repeat_interleave(count, dim=0)
-        h = torch.cat([state.unsqueeze(2), maps], dim=2).flatten(0, 1)
+        v = volume.flatten(0, 1).contiguous(memory_format=torch.channels_last_3d)
+        for layer in self.volume:
+            v = functional.silu(layer(v))
+        v = self.flat(v.flatten(1, 2))
+        h = torch.cat([maps, state.unsqueeze(2)], dim=2).flatten(0, 1)
         h = self.stem(h.contiguous(memory_format=torch.channels_last))
         kept = []
         for place, block in enumerate(self.before):
             if place:
                 kept.append(h)
                 h = self.down[place - 1](h)
+                if place == 1:
+                    h = h + v
             h = block(h, level, others)
         for place in range(len(kept) - 1, -1, -1):
             h = kept[place] + functional.interpolate(self.up[place](h), scale_factor=2, mode="nearest")
             h = self.after[place](h, level, others)
         found = self.last(functional.silu(h)).float().view(batch, count, *maps.shape[3:])
-        return found + straight.float() / SIGMA_DATA
+        return (found + straight.float()) / SIGMA_DATA
 
 
 def _waves(sigma: Tensor) -> Tensor:
@@ -130,7 +151,7 @@ def _waves(sigma: Tensor) -> Tensor:
     return torch.cat([turn.sin(), turn.cos()], dim=1)
 
 
-def denoised(network: nn.Module, x: Tensor, sigma: Tensor, maps: Tensor, correlation: Tensor) -> Tensor:
+def denoised(network: nn.Module, x: Tensor, sigma: Tensor, maps: Tensor, volume: Tensor, correlation: Tensor) -> Tensor:
     """Tell the mean correction given a noisy one (Karras et al., 2022, equation 7).
 
     Parameters
@@ -142,7 +163,7 @@ def denoised(network: nn.Module, x: Tensor, sigma: Tensor, maps: Tensor, correla
         ``sigma`` is `HIGHEST` or above.
     sigma : torch.Tensor
         ``(batch,)``.
-    maps, correlation : torch.Tensor
+    maps, volume, correlation : torch.Tensor
         As in `ResUNet2D.forward`.
 
     Returns
@@ -154,7 +175,7 @@ def denoised(network: nn.Module, x: Tensor, sigma: Tensor, maps: Tensor, correla
     size = (s * s + SIGMA_DATA**2).sqrt()
     told = s < HIGHEST
     state = torch.where(told, x / size, torch.zeros_like(x))
-    raw = network(state, s.flatten(), maps, correlation)
+    raw = network(state, s.flatten(), maps, volume, correlation)
     kept = torch.where(told, SIGMA_DATA**2 / size**2, torch.zeros_like(s))
     answer = kept * x.nan_to_num() + torch.where(told, s / size, torch.ones_like(s)) * SIGMA_DATA * raw
     return answer.clamp(-FARTHEST, FARTHEST)

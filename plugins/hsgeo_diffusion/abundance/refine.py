@@ -97,7 +97,7 @@ def _prepared(
     def stacked(name: str) -> Tensor:
         return torch.from_numpy(np.stack([getattr(c, name) for c in inputs])).to(device)
 
-    maps, correlation = stacked("maps"), stacked("correlation")
+    maps, volume, correlation = stacked("maps"), stacked("volume"), stacked("correlation")
     if not guide:
         maps[:, :, GUIDE] = 0
 
@@ -106,7 +106,9 @@ def _prepared(
         total = torch.zeros_like(x)
         for turn in range(turns):
             with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-                found = denoised(network, _turned(x, turn), level, _turned(maps, turn), correlation)
+                found = denoised(
+                    network, _turned(x, turn), level, _turned(maps, turn), _turned(volume, turn), correlation
+                )
             total += _back(found.float(), turn)
         return total / turns
 

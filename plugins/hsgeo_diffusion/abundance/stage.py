@@ -138,6 +138,7 @@ class AbundanceDiffusion:
 
         mix = self._mixing(state, state["band_noise"].values)
         known = Knowledge(
+            state["wavelength"].values,
             mix,
             smoother(mix),
             tv_weight=float(state["tv_weight"]),

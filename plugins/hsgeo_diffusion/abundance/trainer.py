@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from hsgeo.nn import Moment, TrainingResult, train
-from hsgeo.plugin import ConfigError
+from hsgeo.plugin import ConfigError, shipped_weights
 
 __all__ = ["SIZES", "AbundancePriorTrainer"]
 
 SIZES: dict[str, dict[str, Any]] = {
-    "full": {"widths": [32, 48, 64, 96, 96]},
-    "small": {"widths": [16, 24, 32, 48]},
+    "full": {"widths": [24, 40, 64, 96, 96], "volume_widths": [12, 24]},
+    "small": {"widths": [16, 24, 32, 48], "volume_widths": [8, 12]},
 }
 """Arguments of `hsgeo_diffusion.abundance.network.ResUNet2D` by name; the shipped weights are ``full``."""
 
+_START = "hybridstu-zero"  # an hour of training that need not be repeated
 _FIRST = "hybridstu"  # whose maps the network meets as first guesses: the stage before it in the recipe semi-blind
 
 
@@ -49,8 +50,10 @@ class AbundancePriorTrainer:
 
         if size not in SIZES:
             raise ConfigError(f"size {size!r} of abundance-prior", ", ".join(SIZES))
+        # the small network has other widths, and starts from nothing
+        start = shipped_weights(_START) if size == "full" else None
         return train(
-            AbundanceTask(seed=seed, first=FirstGuess(_FIRST), config=SIZES[size]),
+            AbundanceTask(seed=seed, first=FirstGuess(_FIRST), start=start, config=SIZES[size]),
             out=out,
             budget=budget,
             device=device,
@@ -60,10 +63,10 @@ class AbundancePriorTrainer:
             resume=resume,
             command=command,
             progress=progress,
-            learning_rate=1e-3,
+            learning_rate=6e-4,
             warmup=0.04,
             weight_decay=1e-4,
-            ema=0.999,
+            ema=0.998,
             name="abundance-prior",
             storage="float16",
         )

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hsgeo_hybridstu.features import VOLUME, WINDOW_EDGES, features
+from hsgeo_hybridstu.features import features
 
 from hsgeo.nn.pixel_maps import MAPS
+from hsgeo.nn.spectral_volume import VOLUME, WINDOW_EDGES
 from hsgeo.scene import sensor
 from hsgeo.spectra.solvers.estimate import mixing
 
