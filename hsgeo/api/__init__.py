@@ -9,14 +9,15 @@ from hsgeo.api.again import (
     unfinished_tile,
     writer_name,
 )
-from hsgeo.api.benchmark import benchmark_accuracy, benchmark_noise
+from hsgeo.api.benchmark import benchmark_accuracy, benchmark_blind, benchmark_noise, benchmark_uncertainty
+from hsgeo.api.benchmark_endmembers import benchmark_endmembers
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
 from hsgeo.api.evaluate import evaluate
 from hsgeo.api.labels import labels_path
 from hsgeo.api.libraries import draw_library, library_facts, resample_library, write_library
 from hsgeo.api.naming import names_path
 from hsgeo.api.recipes import resolve_recipe, state_recipe
-from hsgeo.api.train import train
+from hsgeo.api.train import train, users_of_weights
 from hsgeo.api.verbs import (
     check_scene,
     fit,
@@ -32,7 +33,10 @@ from hsgeo.api.verbs import (
 __all__ = [
     "Run",
     "benchmark_accuracy",
+    "benchmark_blind",
+    "benchmark_endmembers",
     "benchmark_noise",
+    "benchmark_uncertainty",
     "check_output",
     "check_same_input",
     "check_same_weights",
@@ -59,6 +63,7 @@ __all__ = [
     "train",
     "unfinished_tile",
     "unmix",
+    "users_of_weights",
     "write",
     "write_library",
     "writer_name",

@@ -1,4 +1,4 @@
-"""``hsgeo train STAGE``: train the network of a stage."""
+"""``hsgeo train NAME``: train the network of a stage, or adapt it to a scene."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ __all__ = ["train"]
 
 
 @click.command("train")
-@click.argument("stage")
+@click.argument("name")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder of weights, card, curve, checkpoint."
+)
+@click.option(
+    "--finetune",
+    metavar="SCENE",
+    type=click.Path(path_type=Path),
+    help="Start from the shipped weights, and adapt them to this scene; it needs no labels.",
 )
 @click.option("--budget", default="30min", show_default=True, help="2000steps, 90s, 30min or 2h.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -42,8 +48,9 @@ __all__ = ["train"]
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-v", "verbose", is_flag=True, help="Show where an error happened.")
 def train(
-    stage: str,
+    name: str,
     out: Path,
+    finetune: Path | None,
     budget: str,
     device: str,
     seed: int,
@@ -56,7 +63,10 @@ def train(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Train the network of STAGE on synthetic scenes, within a budget of time or steps."""
+    """Train the weights NAME, such as abundance-prior, on synthetic scenes, within a budget of time or steps.
+
+    The name of the stage that uses them does as well.
+    """
     import json
 
     from hsgeo import api
@@ -64,8 +74,9 @@ def train(
     try:
         with _bar(quiet=quiet or as_json) as progress:
             result = api.train(
-                stage,
+                name,
                 out=out,
+                finetune=finetune,
                 budget=budget,
                 device=device,
                 seed=seed,
@@ -83,7 +94,7 @@ def train(
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
     elif not quiet:
-        _show(stage, result)
+        _show(name, result)
 
 
 @contextmanager
@@ -110,11 +121,14 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
         )
 
 
-def _show(stage: str, result: Any) -> None:
+def _show(name: str, result: Any) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from hsgeo import api
+
+    recipe, stage = api.users_of_weights(name)
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no edge
         console = Console(width=140)
@@ -134,7 +148,7 @@ def _show(stage: str, result: Any) -> None:
     console.print(table, soft_wrap=True)
     console.print("\nUse them:", highlight=False)
     console.print(
-        f"  hsgeo unmix --input SCENE --out abund.zarr --recipe {escape(stage)} "
+        f"  hsgeo unmix --input SCENE --out abund.zarr --recipe {escape(recipe)} "
         f"-o {escape(stage)}.weights={escape(str(result.weights))}",
         highlight=False,
         soft_wrap=True,

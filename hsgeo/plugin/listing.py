@@ -146,7 +146,7 @@ def _row(reg: Registry, record: Record) -> dict[str, Any]:
     }
     if isinstance(record, StageRecord):
         row |= {"reads": [_var(var) for var in record.reads], "writes": [_var(var) for var in record.writes]}
-        row["trains"] = record.trainer is not None
+        row["trains"] = None if record.trainer is None else record.trains or record.name
     elif isinstance(record, ReaderRecord):
         row["patterns"] = list(record.patterns)
     elif isinstance(record, WriterRecord):

@@ -59,6 +59,34 @@ class FitContext(ApplyContext, Protocol):
     def report(self, fraction: float, text: str = "") -> None:
         """Report progress between 0 and 1."""
 
+    def again(self, change: Callable[[np.ndarray, int, int], np.ndarray]) -> xr.Dataset:
+        """Return the sample of this fit once more, with the spectra changed before earlier stages see them.
+
+        It answers what earlier stages would have written had the measurement been slightly different: what Stein's
+        unbiased risk estimate by a random probe asks. What they have learnt stays as it is; each call runs their
+        kernels again.
+
+        Parameters
+        ----------
+        change : callable
+            ``change(spectra, row, col)`` returns other spectra for a box: float32 ``(band, y, x)``, good bands only, in
+            the units of the scene, the first pixel at the absolute place (row, col). It is called for every box that is
+            read, and boxes overlap, so it has to depend on absolute pixels alone, as ``ctx.noise(row, col, height,
+            width, channels=bands)`` does. NaN stays NaN, all else finite. It may work in place.
+
+        Returns
+        -------
+        xarray.Dataset
+            As the ``sample`` of `Stage.fit`: the same pixels or patches in the same order, the same variables. Without
+            an earlier stage it is the sample changed. It counts to the memory that `fit_needs` declares.
+
+        Raises
+        ------
+        PluginError
+            If the fit is a reduction, which has no sample; or if ``change`` returns another shape or type, or a missing
+            value where there was none.
+        """
+
 
 @runtime_checkable
 class Kernel(Protocol):
@@ -234,8 +262,9 @@ class Trainer(Protocol):
         resume: bool,
         command: str,
         progress: Callable[[Moment], None],
+        finetune: xr.Dataset | None = None,
     ) -> TrainingResult:
-        """Train, usually by `hsgeo.nn.train`, which takes all of these but ``size``.
+        """Train, usually by `hsgeo.nn.train`, which takes all of these but ``size`` and ``finetune``.
 
         Parameters
         ----------
@@ -259,6 +288,12 @@ class Trainer(Protocol):
             What repeats the training, for the card.
         progress : callable
             Called with a `hsgeo.nn.Moment` after every step.
+        finetune : xarray.Dataset, optional
+            Adapt the shipped weights to patches of a scene: ``spectra (patch, band, y, x)`` in the good bands,
+            ``abundance (patch, endmember, y, x)`` and ``endmembers (endmember, band)`` as a run has found them, NaN in
+            pixels that are not valid, perhaps ``gain (patch, y, x)``; attributes that tell the scene. A trainer that
+            cannot leaves the parameter out of its signature, and ``hsgeo train --finetune`` refuses before anything is
+            read; otherwise it is given only where it is asked for.
 
         Returns
         -------

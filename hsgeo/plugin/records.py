@@ -115,6 +115,9 @@ class StageRecord(_Record):
         Built with `scene` and `tile`.
     trainer : str, optional
         ``"package.module:Class"`` of a `Trainer` for ``hsgeo train``.
+    trains : str, optional
+        Name of the weights that the trainer makes, such as ``"abundance-prior"``; ``hsgeo train`` takes it as it takes
+        the name of the stage.
     overcomplete : bool
         Whether a stage that reads ``endmembers`` takes more of them than there are bands: a spectral library.
     """
@@ -122,12 +125,19 @@ class StageRecord(_Record):
     reads: tuple[Var, ...] = ()
     writes: tuple[Var, ...] = ()
     trainer: str | None = None
+    trains: str | None = None
     overcomplete: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.writes:
             raise PluginError(f"stage {self.name!r} writes nothing", "at least one variable in writes=")
+        if self.trains is not None and (self.trainer is None or not _NAME.fullmatch(self.trains)):
+            raise PluginError(
+                f"stage {self.name!r} has trains={self.trains!r}" + ("" if self.trainer else " and no trainer"),
+                "lower-case words joined by hyphens, the name of what its trainer makes",
+                "Name the trainer, too, or leave trains= out",
+            )
 
 
 @dataclass(frozen=True)

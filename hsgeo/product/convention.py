@@ -9,6 +9,7 @@ import xarray as xr
 
 from hsgeo.errors import ProductError
 from hsgeo.plugin.quality import Quality
+from hsgeo.product.stated import STATED, find_broken_layout, find_broken_values, values_per_pixel
 
 __all__ = ["NO_RESULT", "check_product"]
 
@@ -23,7 +24,7 @@ _ALLOWED = {
     "shade": ("none", "explicit", "normalised"),
 }
 _RASTERS = {"abundance": (("endmember", "y", "x"), "f4"), "rmse": (("y", "x"), "f4"), "quality": (("y", "x"), "u2")}
-_SLAB_BYTES = 64 * 2**20  # of abundance read at a time by values=True
+_SLAB_BYTES = 64 * 2**20  # of abundances and their samples read at a time by values=True
 
 
 def check_product(ds: xr.Dataset, *, values: bool = False) -> None:
@@ -33,17 +34,19 @@ def check_product(ds: xr.Dataset, *, values: bool = False) -> None:
     ----------
     ds : xarray.Dataset
         ``abundance (endmember, y, x)`` float32, ``endmembers (endmember, band)`` with ``wavelength``,
-        ``fwhm`` and ``good``, ``rmse (y, x)`` float32, ``quality (y, x)`` uint16.
+        ``fwhm`` and ``good``, ``rmse (y, x)`` float32, ``quality (y, x)`` uint16; where there, the variables of
+        `hsgeo.product.stated.STATED`.
     values : bool
         Read the rasters as well, by slabs of rows: abundances in range, summing to what ``sum``
-        says within 1e-5, no partly-NaN pixel, NaN exactly where ``quality`` says nodata, masked or failed.
+        says within 1e-5, no partly-NaN pixel, NaN exactly where ``quality`` says nodata, masked or failed; samples
+        like abundances, ascending quantiles, no standard deviation below 0.
 
     Raises
     ------
     ProductError
         Listing every violation with the call that fixes it.
     """
-    broken = [*_rasters(ds), *_spectra(ds), *_names(ds), *_placement(ds), *_meaning(ds)]
+    broken = [*_rasters(ds), *find_broken_layout(ds), *_spectra(ds), *_names(ds), *_placement(ds), *_meaning(ds)]
     if values and not broken:
         broken = list(_values(ds))
     if broken:
@@ -138,14 +141,16 @@ def _meaning(ds: xr.Dataset) -> Broken:
 
 def _values(ds: xr.Dataset) -> Broken:
     total = ds.attrs["sum"]
-    rows = max(1, _SLAB_BYTES // max(1, 4 * ds.sizes["endmember"] * ds.sizes["x"]))
+    stated = [name for name in STATED if name in ds.data_vars]
+    rows = max(1, _SLAB_BYTES // max(1, 4 * (ds.sizes["endmember"] + values_per_pixel(ds)) * ds.sizes["x"]))
     chunks = ds["abundance"].variable.chunksizes.get("y")
     if chunks and chunks[0] < rows:
         rows -= rows % chunks[0]
     count = dict.fromkeys(("partly", "range", "sum", "unexplained", "unflagged", "rmse"), 0)
     worst = 0.0
+    wrong: dict[str, tuple[int, str]] = {}
     for top in range(0, ds.sizes["y"], rows):
-        slab = ds[["abundance", "rmse", "quality"]].isel(y=slice(top, top + rows)).load()
+        slab = ds[["abundance", "rmse", "quality", *stated]].isel(y=slice(top, top + rows)).load()
         A = slab["abundance"].values
         missing = ~np.isfinite(A)
         gone, valid = missing.all(0), ~missing.any(0)
@@ -154,6 +159,8 @@ def _values(ds: xr.Dataset) -> Broken:
         count["unexplained"] += int((gone & ~flagged).sum())
         count["unflagged"] += int((~gone & flagged).sum())
         count["rmse"] += int((valid & ~np.isfinite(slab["rmse"].values)).sum())
+        for what, (pixels, fix) in find_broken_values(slab, total).items():
+            wrong[what] = (wrong.get(what, (0, fix))[0] + pixels, fix)
         if total == "free":
             continue
         with np.errstate(invalid="ignore"):
@@ -179,3 +186,5 @@ def _values(ds: xr.Dataset) -> Broken:
     for key, (what, fix) in texts.items():
         if count[key]:
             yield f"{count[key]} {what}", fix
+    for what, (pixels, fix) in wrong.items():
+        yield f"{pixels} pixels {what}", fix

@@ -64,22 +64,23 @@ def draw_map(ax: Axes, values: np.ndarray, title: str, colour: str | None, aspec
     ax.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect=aspect, interpolation="nearest")
 
 
-def draw_rmse(ax: Axes, rmse: xr.DataArray, aspect: float) -> None:
-    """Draw the residual up to its 99th percentile.
+def draw_rmse(ax: Axes, values: np.ndarray, aspect: float, *, title: str = "rmse") -> None:
+    """Draw the residual, or another map that begins at 0, up to its 99th percentile.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         Where to.
-    rmse : xarray.DataArray
+    values : numpy.ndarray
         ``(y, x)``, NaN without result.
     aspect : float
         Height of a pixel over its width.
+    title : str
+        Above the map, with the median.
     """
-    values = rmse.values
     some = values[np.isfinite(values)]
     top = float(np.percentile(some, 99)) if some.size else 1.0
-    _frame(ax, f"rmse  (median {np.median(some):.3g})" if some.size else "rmse")
+    _frame(ax, f"{title}  (median {np.median(some):.3g})" if some.size else title)
     image = ax.imshow(values, vmin=0, vmax=top or 1.0, cmap="magma", aspect=aspect, interpolation="nearest")
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, extend="max" if some.size else "neither")
     bar.outline.set_visible(False)

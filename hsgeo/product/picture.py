@@ -1,4 +1,4 @@
-"""A picture of a product: maps, residual, quality and spectra on one page."""
+"""A picture of a product: maps, residual, uncertainty, quality and spectra on one page."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ __all__ = ["picture"]
 _SIDE = 700  # pixels a map is thinned to: more cannot be seen at 150 dpi
 _WIDTH = 12.0  # inches
 _DPI = 150
+_STATED = {"abundance_std": "mean std", "prior_influence": "prior influence"}
 
 
 def picture(
@@ -29,14 +30,15 @@ def picture(
     scene: xr.Dataset | None = None,
     truth: xr.Dataset | None = None,
 ) -> Figure:
-    """Draw a product: a map per endmember on one scale, rmse, quality, and the spectra.
+    """Draw a product: a map per endmember on one scale, rmse, quality, what it states of its errors, and the spectra.
 
     Big products are thinned while they are read, every n-th pixel, and never loaded whole.
 
     Parameters
     ----------
     product : xarray.Dataset
-        With ``abundance``; ``endmembers``, ``rmse`` and ``quality`` where there.
+        With ``abundance``; ``endmembers``, ``rmse``, ``quality``, ``abundance_std`` (drawn as the mean over the
+        endmembers) and ``prior_influence`` where there.
     path : str or pathlib.Path, optional
         Where to save; the suffix says the format (.png, .pdf, .svg).
     scene : xarray.Dataset, optional
@@ -63,13 +65,14 @@ def picture(
         raise ProductError("there is no abundance (endmember, y, x) to draw", "a product of hsgeo")
     shape = (product.sizes["y"], product.sizes["x"])
     step = max(1, -(-max(shape) // _SIDE))
-    thin = _thinned(product, ["abundance", "rmse", "quality"], step)
+    thin = _thinned(product, ["abundance", "rmse", "quality", *_STATED], step)
     true = _thinned(_same_size(truth, shape), ["abundance"], step) if truth is not None else None
     A = thin["abundance"].values
     order = _matched(A, true["abundance"].values) if true is not None else None
 
     names = [str(n) for n in product["endmember"].values]
-    extras = [kind for kind in ("rgb", "rmse", "quality") if (scene is not None if kind == "rgb" else kind in thin)]
+    kinds = ("rgb", "rmse", *_STATED, "quality")
+    extras = [kind for kind in kinds if (scene is not None if kind == "rgb" else kind in thin)]
     spectra = "endmembers" in product
     per_map = 2 if true is not None else 1
     cols = _columns(len(names))
@@ -80,7 +83,7 @@ def picture(
     tall = float(np.clip(shape[0] / shape[1] * aspect, 0.3, 1.8))
     inner = _WIDTH - 1.0
     map_high = min(inner / cols * tall, 5.0) + 0.32
-    extra_high = min(inner / (4 if beside else 3) * tall, 4.2) + 0.45
+    extra_high = min(inner / (4 if beside else max(3, len(extras))) * tall, 4.2) + 0.45
     highs = [map_high] * (map_rows * per_map)
     if extras:
         highs.append(max(extra_high, 2.6) if beside else extra_high)
@@ -121,7 +124,10 @@ def picture(
             if kind == "rgb" and scene is not None:
                 draw_rgb(ax, _colours(scene, step), aspect)
             elif kind == "rmse":
-                draw_rmse(ax, thin["rmse"], aspect)
+                draw_rmse(ax, thin["rmse"].values, aspect)
+            elif kind in _STATED:
+                values = thin[kind].values
+                draw_rmse(ax, values if values.ndim == 2 else values.mean(axis=0), aspect, title=_STATED[kind])
             else:
                 draw_quality(ax, thin["quality"].values, aspect)
     if spectra:

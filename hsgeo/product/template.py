@@ -17,6 +17,10 @@ __all__ = ["assemble", "placed"]
 
 _SWATH = ("lat", "lon", "glt_x", "glt_y")  # what georeferencing after unmixing needs
 _MEANING = {"sum": "one", "scale": "physical", "shade": "none"}  # what an abundance means unless told otherwise
+_AXES = {
+    "quantile": {"long_name": "probability that the abundance is below", "units": "1"},
+    "sample": {"long_name": "number of the posterior sample"},
+}
 _LONG_NAMES = {
     "abundance": "abundance",
     "abundance_std": "standard deviation of the abundance",
@@ -25,6 +29,7 @@ _LONG_NAMES = {
     "endmembers": "endmember spectra",
     "gain": "per-pixel gain",
     "model": "endmember model chosen",
+    "prior_influence": "share of the pixel that neighbours and the prior moved from one endmember to another",
     "rmse": "root mean square error of the reconstruction over the good bands",
 }
 
@@ -70,7 +75,7 @@ def assemble(
         variables[name] = _raster(name, array, where.shape)
         for key, coord in array.coords.items():
             if not {"y", "x"} & set(coord.dims) and coord.ndim and set(coord.dims) <= set(array.dims):
-                coords.setdefault(str(key), _plain(coord.variable))
+                coords.setdefault(str(key), _axis(str(key), coord.variable))
     for key, var in fixed.variables.items():
         (coords if key in fixed.coords else variables)[str(key)] = _plain(var)
     if names is not None:
@@ -187,6 +192,12 @@ def _plain(var: xr.Variable) -> xr.Variable:
     return _bare(var)
 
 
+def _axis(name: str, var: xr.Variable) -> xr.Variable:
+    out = _plain(var)
+    out.attrs = _AXES.get(name, {}) | out.attrs
+    return out
+
+
 def _bare(var: xr.Variable) -> xr.Variable:
     """Return a shallow copy, lazy if it was, without the encoding of the file it came from."""
     out = var.to_base_variable().copy(deep=False)
@@ -201,7 +212,7 @@ def _describe(
     attrs: dict[str, Any] = {}
     if name in _LONG_NAMES:
         attrs["long_name"] = _LONG_NAMES[name]
-    if name.startswith("abundance") or name == "gain":
+    if name.startswith("abundance") or name in ("gain", "prior_influence"):
         attrs["units"] = "1"
     if name in ("rmse", "endmembers"):
         spectra = scene.variables.get("spectra")

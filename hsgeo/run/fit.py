@@ -19,12 +19,13 @@ from hsgeo.spectra.library import resample_library
 from hsgeo.stages.apply import Frame, PlannedStep
 from hsgeo.stages.bands import declared_good, look, useful_share
 from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
-from hsgeo.stages.fitting import Material, fit_step, plan_step, stage_layout
+from hsgeo.stages.fitting import fit_step, plan_step, stage_layout
 from hsgeo.stages.labels import Labels, class_spectra
 from hsgeo.stages.recipe import Recipe, SceneOptions
 from hsgeo.stages.sample import Patch, draw, top_up
 from hsgeo.stages.source import Source
 from hsgeo.stages.validity import possible
+from hsgeo.stages.view import Material
 
 __all__ = ["State", "fit_chain", "scene_identity"]
 

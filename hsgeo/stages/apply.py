@@ -119,7 +119,13 @@ def fill_value(dtype: str) -> float | int:
 
 
 def apply_chain(
-    steps: Sequence[PlannedStep], kernels: Sequence[Kernel | None], read: Read, box: Box, frame: Frame
+    steps: Sequence[PlannedStep],
+    kernels: Sequence[Kernel | None],
+    read: Read,
+    box: Box,
+    frame: Frame,
+    *,
+    change: Callable[[np.ndarray, Box], np.ndarray] | None = None,
 ) -> tuple[dict[str, Raster], np.ndarray]:
     """Run the kernels of a chain on one box.
 
@@ -133,6 +139,9 @@ def apply_chain(
         What to fill.
     frame : Frame
         What all boxes share.
+    change : callable, optional
+        ``change(spectra, box)`` gives other spectra ``(good band, y, x)`` for a box, before any kernel sees them;
+        missing values stay missing.
 
     Returns
     -------
@@ -153,6 +162,8 @@ def apply_chain(
     boxes.reverse()
     outer = boxes[0]
     spectra, bits = prepare(*read(outer), frame.good, frame.mask, frame.limit)
+    if change is not None:
+        spectra = change(spectra, outer)
     rasters = {"spectra": Raster(("band",), spectra)}
     for planned, kernel, seen, filled in zip(steps, kernels, boxes[:-1], boxes[1:], strict=True):
         if kernel is not None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 
+from hsgeo.errors import PluginError
 from hsgeo.tiles.noise import generator, pixel_noise
 
 __all__ = ["Applying", "Fitting"]
@@ -62,9 +64,12 @@ class Fitting(Applying):
         As in `ApplyContext`.
     progress : callable, optional
         ``progress(fraction, text)`` for long fits.
+    repeat : callable, optional
+        ``repeat(change)``: the sample of the fit once more, with changed spectra.
     """
 
     progress: Callable[[float, str], None] | None = None
+    repeat: Callable[[Callable[[np.ndarray, int, int], np.ndarray]], xr.Dataset] | None = None
 
     def rng(self, *key: int) -> np.random.Generator:
         """Return a generator derived from (seed, stage, key)."""
@@ -74,3 +79,29 @@ class Fitting(Applying):
         """Report progress, if anybody listens."""
         if self.progress is not None:
             self.progress(fraction, text)
+
+    def again(self, change: Callable[[np.ndarray, int, int], np.ndarray]) -> xr.Dataset:
+        """Return the sample of this fit once more, with the spectra changed before earlier stages see them.
+
+        Parameters
+        ----------
+        change : callable
+            As in `FitContext.again`.
+
+        Returns
+        -------
+        xarray.Dataset
+            As `Stage.fit` was given it.
+
+        Raises
+        ------
+        PluginError
+            If the fit is a reduction, or ``change`` moves a missing value.
+        """
+        if self.repeat is None:
+            raise PluginError(
+                f"stage {self.stage!r} asks for its sample again, and has none",
+                "ctx.again in Stage.fit, with fit_needs of the kind 'pixels' or 'patches'",
+                "A fit of the kind 'reduce' has to do without",
+            )
+        return self.repeat(change)

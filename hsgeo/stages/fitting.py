@@ -3,65 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import HsgeoError, PluginError, SceneError
+from hsgeo.errors import HsgeoError, PluginError
 from hsgeo.plugin.needs import FitNeeds, Layout
-from hsgeo.stages.apply import Frame, PlannedStep, Raster, apply_chain, fill_value, make_kernels
+from hsgeo.stages.apply import Frame, PlannedStep
 from hsgeo.stages.chain import Step
+from hsgeo.stages.collect import band_coords, collect_patches, collect_pixels
 from hsgeo.stages.context import Fitting
 from hsgeo.stages.devices import pick_device
-from hsgeo.stages.labels import NO_LABEL, Labels
-from hsgeo.stages.sample import Patch, lattice
-from hsgeo.stages.screen import screen
-from hsgeo.stages.source import Source
-from hsgeo.tiles.grid import Box
-from hsgeo.tiles.noise import generator
+from hsgeo.stages.sample import lattice
+from hsgeo.stages.view import Material, see
 
-__all__ = ["Material", "fit_step", "plan_step", "stage_layout"]
+__all__ = ["fit_step", "plan_step", "stage_layout"]
 
 REDUCE_BLOCK = 256  # side of the blocks of a reduce fit: an absolute lattice, so that no tiling changes the sums
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Material:
-    """One scene as the fits see it.
-
-    Parameters
-    ----------
-    source : Source
-        All pixels.
-    patches : tuple of Patch
-        The sample, read once.
-    frame : Frame
-        Size, good bands, mask, seed.
-    look : xarray.Dataset
-        What `hsgeo.stages.bands.look` found.
-    screened : bool
-        Whether samples leave out what looks like cloud, glint, saturation or a fault.
-    labels : Labels or None
-        Labelled pixels; fits of stages that read the tile variable ``label`` see them.
-    """
-
-    source: Source
-    patches: tuple[Patch, ...]
-    frame: Frame
-    look: xr.Dataset
-    screened: bool = True
-    labels: Labels | None = None
-    _cache: dict[Box, tuple[np.ndarray, np.ndarray | None]] = field(default_factory=dict, compare=False)
-
-    def read(self, box: Box) -> tuple[np.ndarray, np.ndarray | None]:
-        """Read a box, from the sample when it is one of its patches."""
-        if not self._cache:
-            self._cache.update({patch.box: (patch.spectra, patch.quality) for patch in self.patches})
-        return self._cache[box] if box in self._cache else self.source.read(box)
 
 
 def stage_layout(frame: Frame, look: xr.Dataset, scene_vars: Mapping[str, xr.DataArray]) -> Layout:
@@ -159,9 +121,11 @@ def fit_step(
             state = _reduce(step, needs, layout, before, materials, shared, ctx)
             report: dict[str, int] = {}
         else:
-            collect = _pixels if needs.kind == "pixels" else _patches
-            sample, report = collect(step, needs, layout, before, materials)
-            state = step.stage.fit(sample.assign(shared), ctx)
+            collect = collect_pixels if needs.kind == "pixels" else collect_patches
+            sample = collect(step, needs, layout, before, materials)
+            report = sample.report
+            ctx = replace(ctx, repeat=lambda change: sample.again(change).assign(shared))
+            state = step.stage.fit(sample.data.assign(shared), ctx)
     except HsgeoError:
         raise
     except Exception as error:  # any failure inside a plugin becomes one clear error with its cause
@@ -191,144 +155,6 @@ def _written(step: Step, layout: Layout, state: xr.Dataset) -> dict[str, xr.Data
     return written
 
 
-def _run(
-    step: Step, before: Sequence[PlannedStep], material: Material, boxes: Sequence[Box]
-) -> list[tuple[dict[str, Raster], np.ndarray]]:
-    """See boxes through the kernels of the steps so far, as far as ``step`` reads what they write.
-
-    Labels are added at the end: fits see them, kernels never do, because a fit is applied to scenes without labels.
-    """
-    wanted = {var.name for var in step.reads("tile")} | {"spectra"}
-    last = max((place for place, planned in enumerate(before, 1) if wanted & planned.specs.keys()), default=0)
-    chain = list(before[:last])
-    kernels = make_kernels(chain)
-    try:
-        seen = [apply_chain(chain, kernels, material.read, box, material.frame) for box in boxes]
-    finally:
-        for kernel in kernels:
-            if kernel is not None:
-                kernel.close()
-    labels = _labels(step, material)
-    if labels is not None:
-        for box, (rasters, _) in zip(boxes, seen, strict=True):
-            rasters["label"] = Raster((), labels.window(box))
-    return seen
-
-
-def _labels(step: Step, material: Material) -> Labels | None:
-    return material.labels if any(var.name == "label" for var in step.reads("tile")) else None
-
-
-def _band_coords(layout: Layout) -> dict[str, Any]:
-    return {
-        "wavelength": ("band", np.array(layout.wavelength)),
-        "fwhm": ("band", np.array(layout.fwhm)),
-    }
-
-
-def _pixels(
-    step: Step, needs: FitNeeds, layout: Layout, before: Sequence[PlannedStep], materials: Sequence[Material]
-) -> tuple[xr.Dataset, dict[str, int]]:
-    parts: dict[str, list[np.ndarray]] = {}
-    leads: dict[str, tuple[str, ...]] = {}
-    wanted = {var.name for var in step.reads("tile")}
-    rows, cols, numbers = [], [], []
-    for number, material in enumerate(materials):
-        boxes = [patch.box for patch in material.patches]
-        labels = _labels(step, material)
-        if labels is not None:
-            boxes += labels.cells(material.frame.height, material.frame.width, boxes)
-        for box, (rasters, _) in zip(boxes, _run(step, before, material, boxes), strict=True):
-            valid = ~np.isnan(rasters["spectra"].values).all(axis=0)
-            y, x = np.nonzero(valid)
-            rows.append(y + box.y0)
-            cols.append(x + box.x0)
-            numbers.append(np.full(y.size, number))
-            for name in wanted & rasters.keys() | {"spectra"}:
-                leads[name] = rasters[name].lead
-                parts.setdefault(name, []).append(rasters[name].values[..., valid])
-    arrays = {name: np.concatenate(values, axis=-1) for name, values in parts.items()}
-    row, col, number_of = np.concatenate(rows), np.concatenate(cols), np.concatenate(numbers)
-    if row.size == 0:
-        raise SceneError(
-            "no valid pixel is left in the sample: all are nodata or masked",
-            "a scene with valid pixels",
-            "Look at the quality flags with `hsgeo info`; scene.mask chooses which of them mask a pixel",
-        )
-    keep, report = screen(arrays["spectra"], np.array(layout.wavelength), layout.quantity, faults=materials[0].screened)
-    report = {"seen": int(row.size)} | {key: int(value) for key, value in report.items()}
-    index = np.flatnonzero(keep)
-    if index.size == 0:
-        raise SceneError(
-            "screening for cloud, glint, saturation and outliers left no pixel to learn from",
-            "a scene with some ordinary pixels",
-            "Check scale and units with `hsgeo info`, or give endmembers",
-        )
-    if index.size > needs.pixels:
-        # keyed to the pixel, not to its rank: one pixel more or less changes no other pixel's luck
-        luck = _luck(materials[0].frame.seed, step.id, row[index], col[index], number_of[index])
-        labelled = arrays["label"][index] != NO_LABEL if "label" in arrays else np.zeros(index.size, bool)
-        labelled &= np.count_nonzero(labelled) <= needs.pixels // 2  # few are all wanted, of many luck takes enough
-        index = np.sort(index[np.lexsort((luck, ~labelled))[: needs.pixels]])
-    report["used"] = int(index.size)
-    sample = xr.Dataset(
-        {name: ((*leads[name], "pixel"), np.ascontiguousarray(values[..., index])) for name, values in arrays.items()},
-        coords=_band_coords(layout)
-        | {"row": ("pixel", row[index]), "col": ("pixel", col[index]), "scene": ("pixel", number_of[index])},
-    )
-    return sample, report
-
-
-def _luck(seed: int, stage: str, row: np.ndarray, col: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Return a pseudo-random number per pixel that depends on its position alone (splitmix64)."""
-    salt = generator(seed, stage, 1).integers(1 << 63, dtype=np.uint64)
-    z: np.ndarray = (
-        (number.astype(np.uint64) << np.uint64(56)) ^ (row.astype(np.uint64) << np.uint64(28)) ^ col.astype(np.uint64)
-    )
-    z = (z ^ salt) + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-def _patches(
-    step: Step, needs: FitNeeds, layout: Layout, before: Sequence[PlannedStep], materials: Sequence[Material]
-) -> tuple[xr.Dataset, dict[str, int]]:
-    wanted = {var.name for var in step.reads("tile")}
-    stacks: dict[str, list[np.ndarray]] = {}
-    leads: dict[str, tuple[str, ...]] = {}
-    rows, cols = [], []
-    most = max(1, needs.pixels // (needs.patch * needs.patch * len(materials)))
-    for material in materials:
-        cells = lattice(material.frame.height, material.frame.width, needs.patch)
-        order = generator(material.frame.seed, step.id, 2).permutation(len(cells))
-        labels = _labels(step, material)
-        if labels is not None:  # patches with labels first, up to half of them
-            first = order[labels.held_by([cells[i] for i in order])][: max(1, most // 2)]
-            order = np.concatenate([first, order[~np.isin(order, first)]])
-        boxes = [cells[i] for i in sorted(order[:most])]
-        for box, (rasters, _) in zip(boxes, _run(step, before, material, boxes), strict=True):
-            if np.isnan(rasters["spectra"].values).all():
-                continue
-            rows.append(box.y0)
-            cols.append(box.x0)
-            for name in wanted & rasters.keys() | {"spectra"}:
-                values = rasters[name].values
-                whole = np.full(
-                    (*values.shape[:-2], needs.patch, needs.patch), fill_value(values.dtype.name), values.dtype
-                )
-                whole[..., : box.height, : box.width] = values
-                leads[name] = rasters[name].lead
-                stacks.setdefault(name, []).append(whole)
-    if not rows:
-        raise SceneError("no patch of the sample has a valid pixel", "a scene with valid pixels", "See `hsgeo info`")
-    sample = xr.Dataset(
-        {name: (("patch", *leads[name], "y", "x"), np.stack(values)) for name, values in stacks.items()},
-        coords=_band_coords(layout) | {"row": ("patch", np.array(rows)), "col": ("patch", np.array(cols))},
-    )
-    return sample, {"patches": len(rows)}
-
-
 def _reduce(
     step: Step,
     needs: FitNeeds,
@@ -351,13 +177,13 @@ def _reduce(
     for turn in range(needs.passes):
         total: xr.Dataset | None = None
         for done, (material, box) in enumerate(work):
-            ((rasters, _),) = _run(step, before, material, [box])
+            (rasters,) = see(step, before, material, [box])
             tile = xr.Dataset(
                 {
                     name: ((*rasters[name].lead, "y", "x"), rasters[name].values)
                     for name in sorted(wanted & rasters.keys() | {"spectra"})
                 },
-                coords=_band_coords(layout) | {"row": box.y0, "col": box.x0},
+                coords=band_coords(layout) | {"row": box.y0, "col": box.x0},
             ).assign(shared)
             part = stage.partial(tile, previous, ctx)
             total = part if total is None else stage.combine(total, part)

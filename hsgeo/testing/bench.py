@@ -5,20 +5,17 @@ It calls stages exactly as the contract says and shares no code with the real ru
 
 from __future__ import annotations
 
-import random
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import FitNeeds, Kernel, Layout, Needs, ReduceFit, Stage, StageRecord, VarSpec, Window
 from hsgeo.stages.context import Applying, Fitting
+from hsgeo.testing.randomness import steady
 
 __all__ = [
     "Inputs",
@@ -26,17 +23,14 @@ __all__ = [
     "apply_scene",
     "batches",
     "blocks",
+    "context",
     "expected_dims",
     "fit",
-    "global_random",
     "kernel",
     "layout_after",
     "outputs",
     "sample",
 ]
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,6 +51,10 @@ class Inputs:
         Id of the stage.
     coords : mapping of str to tuple
         Labels as ``(dim, values)``: ``wavelength``, ``fwhm``, ``endmember``, ``class``.
+    before : tuple of callable
+        What earlier stages did: each gives all tile variables, with its own, from those before it.
+    measured : xarray.DataArray, optional
+        ``(band, y, x)``: the spectra that the first of them saw; None: those in ``tiles``.
     """
 
     layout: Layout
@@ -65,6 +63,8 @@ class Inputs:
     seed: int = 0
     stage: str = "case"
     coords: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    before: tuple[Callable[[Mapping[str, xr.DataArray]], Mapping[str, xr.DataArray]], ...] = ()
+    measured: xr.DataArray | None = None
 
     def reads(self, record: StageRecord) -> Inputs:
         """Return the inputs cut down to what a record reads."""
@@ -81,57 +81,6 @@ class Inputs:
         spectra = self.tiles["spectra"].copy(deep=True)
         change(spectra.values)
         return replace(self, tiles={**self.tiles, "spectra": spectra})
-
-
-@dataclass
-class _Randomness:
-    seed: int = 20
-    touched: list[str] = field(default_factory=list)
-
-
-_randomness: ContextVar[_Randomness | None] = ContextVar("randomness", default=None)
-
-
-@contextmanager
-def global_random(seed: int) -> Iterator[list[str]]:
-    """Let stages find the global generators seeded with ``seed``; yields a list of those that a stage has used."""
-    watch = _Randomness(seed)
-    token = _randomness.set(watch)
-    try:
-        yield watch.touched
-    finally:
-        _randomness.reset(token)
-
-
-def _steady(call: Callable[[], T]) -> T:
-    """Call with the global generators in a known state, so that only the law of seeds sees a hidden use of them."""
-    watch = _randomness.get() or _Randomness()
-    torch: Any = sys.modules.get("torch")  # watched where a stage has loaded it; never loaded here
-    kept = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
-    random.seed(watch.seed)
-    np.random.seed(watch.seed)
-    if torch:
-        torch.manual_seed(watch.seed)
-    before = random.getstate(), _numpy_state(), torch.get_rng_state() if torch else None
-    try:
-        result = call()
-        used = {
-            "random": random.getstate() != before[0],
-            "numpy.random": _numpy_state() != before[1],
-            "torch": bool(torch) and not torch.equal(torch.get_rng_state(), before[2]),
-        }
-        watch.touched.extend(name for name, hit in used.items() if hit and name not in watch.touched)
-        return result
-    finally:
-        random.setstate(kept[0])
-        np.random.set_state(kept[1])
-        if torch:
-            torch.set_rng_state(kept[2])
-
-
-def _numpy_state() -> tuple[Any, ...]:
-    name, keys, *rest = np.random.get_state(legacy=True)
-    return (name, np.asarray(keys).tobytes(), *rest)
 
 
 def sample(inputs: Inputs, needs: FitNeeds) -> xr.Dataset:
@@ -159,6 +108,45 @@ def sample(inputs: Inputs, needs: FitNeeds) -> xr.Dataset:
     return _labelled(xr.Dataset({**data, **_plain(inputs.scenes)}, coords=coords), inputs)
 
 
+def context(inputs: Inputs, needs: FitNeeds | None = None) -> Fitting:
+    """Make the context of a fit.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What the stage reads.
+    needs : FitNeeds, optional
+        What its fit wants; without it, and for a reduction, there is no sample to ask for again.
+
+    Returns
+    -------
+    Fitting
+        For `Stage.fit`.
+    """
+    if needs is None or needs.kind == "reduce":
+        return Fitting(inputs.seed, inputs.stage)
+    return Fitting(inputs.seed, inputs.stage, repeat=partial(_again, inputs, needs))
+
+
+def _again(inputs: Inputs, needs: FitNeeds, change: Callable[[np.ndarray, int, int], np.ndarray]) -> xr.Dataset:
+    """Cut the sample once more, all earlier kernels run on changed spectra; what was NaN is NaN."""
+    measured = inputs.tiles["spectra"] if inputs.measured is None else inputs.measured
+    given = inputs.tiles.get("spectra", measured)
+    spectra = measured.where(np.isfinite(given)).astype(np.float32)
+    missing = np.isnan(spectra.values)
+    changed = spectra.copy(data=change(spectra.values.copy(), 0, 0))
+    assert changed.dtype == np.float32, f"the change given to again() returned {changed.dtype}, not float32"
+    assert np.array_equal(~np.isfinite(changed.values), missing), "the change given to again() moved missing values"
+    tiles: Mapping[str, xr.DataArray] = {"spectra": changed}
+    for run in inputs.before:
+        tiles = run(tiles)
+    new = {
+        name: tiles[name].where(~np.isnan(array)).astype(array.dtype) if array.dtype.kind == "f" else tiles[name]
+        for name, array in inputs.tiles.items()
+    }
+    return sample(replace(inputs, tiles=new), needs)
+
+
 def fit(stage: Stage, inputs: Inputs, *, reduce_side: int = 8) -> xr.Dataset:
     """Fit a stage on its sample, or by reduction over blocks; an empty state if it has no fit.
 
@@ -179,18 +167,18 @@ def fit(stage: Stage, inputs: Inputs, *, reduce_side: int = 8) -> xr.Dataset:
     needs = stage.fit_needs(inputs.layout)
     if needs is None:
         return xr.Dataset()
-    ctx = Fitting(inputs.seed, inputs.stage)
+    ctx = context(inputs, needs)
     if needs.kind != "reduce":
-        return _steady(partial(stage.fit, sample(inputs, needs), ctx))
+        return steady(partial(stage.fit, sample(inputs, needs), ctx))
     assert isinstance(stage, ReduceFit), "a stage with a reduce fit has partial and combine"
     state: xr.Dataset | None = None
     for _ in range(needs.passes):
         joined: xr.Dataset | None = None
         for block in blocks(inputs, reduce_side):
-            part = _steady(partial(stage.partial, block, state, ctx))
-            joined = part if joined is None else _steady(partial(stage.combine, joined, part))
+            part = steady(partial(stage.partial, block, state, ctx))
+            joined = part if joined is None else steady(partial(stage.combine, joined, part))
         assert joined is not None
-        state = _steady(partial(stage.fit, _labelled(joined.assign(_plain(inputs.scenes)), inputs), ctx))
+        state = steady(partial(stage.fit, _labelled(joined.assign(_plain(inputs.scenes)), inputs), ctx))
     assert state is not None
     return state
 
@@ -220,7 +208,7 @@ def kernel(stage: Stage, state: xr.Dataset, inputs: Inputs) -> Kernel | None:
     """Set the kernel up with the state and the scene variables it reads."""
     own = {name: value for name, value in _plain(inputs.scenes).items() if name not in state}
     whole = _labelled(state.copy(deep=True).assign(own), inputs)
-    return _steady(lambda: stage.setup(whole, "cpu"))
+    return steady(lambda: stage.setup(whole, "cpu"))
 
 
 def outputs(stage: Stage, layout: Layout, scope: str) -> dict[str, VarSpec]:
@@ -280,7 +268,7 @@ def batches(inputs: Inputs, needs: Needs, *, order: np.ndarray | None = None) ->
 def apply_batch(worker: Kernel, batch: xr.Dataset, inputs: Inputs) -> xr.Dataset:
     """Apply a kernel to a copy of one batch."""
     ctx = Applying(inputs.seed, inputs.stage)
-    return _steady(lambda: worker.apply(batch.copy(deep=True), ctx))
+    return steady(lambda: worker.apply(batch.copy(deep=True), ctx))
 
 
 def apply_scene(

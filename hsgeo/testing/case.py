@@ -138,7 +138,8 @@ class StageCase:
             coords["endmember"] = ("endmember", list(names))
         if self.needs_library:
             coords["class"] = ("spectrum", library["class"].values)
-        inputs = bench.Inputs(_layout(known, names, self.needs_library), tiles, scenes, self.seed, "case", coords)
+        layout = _layout(known, names, self.needs_library)
+        inputs = bench.Inputs(layout, tiles, scenes, self.seed, "case", coords, measured=tiles["spectra"])
         for step in self.before:
             inputs = _advance(self.registry, replace(inputs, stage=step.get("id", step["use"])), step)
         inputs = replace(inputs, stage="case")
@@ -235,10 +236,17 @@ def _advance(reg: Registry, inputs: bench.Inputs, step: Mapping[str, Any]) -> be
     coords = dict(inputs.coords)
     if layout.endmembers:
         coords["endmember"] = ("endmember", list(layout.endmembers))
-    tiles = dict(inputs.tiles)
-    worker = bench.kernel(stage, state, own)
-    if worker is not None:
-        specs = bench.outputs(stage, layout, "tile")
-        tiles |= bench.apply_scene(worker, own, stage.needs(layout), specs)
+    specs = bench.outputs(stage, layout, "tile")
+
+    def run(tiles: Mapping[str, xr.DataArray]) -> Mapping[str, xr.DataArray]:
+        worker = bench.kernel(stage, state, own)
+        if worker is None:
+            return tiles
+        mine = replace(own, tiles={name: tiles[name] for name in own.tiles})
+        made = bench.apply_scene(worker, mine, stage.needs(layout), specs)
         worker.close()
-    return replace(inputs, layout=layout, tiles=tiles, scenes=scenes, coords=coords)
+        return {**tiles, **made}
+
+    before = (*inputs.before, run)
+    tiles = run(inputs.tiles)
+    return replace(inputs, layout=layout, tiles=tiles, scenes=scenes, coords=coords, before=before)

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from hsgeo.stages.context import Applying, Fitting
+from hsgeo.stages.context import Applying
 from hsgeo.testing import bench
 from hsgeo.testing.case import StageCase
-from hsgeo.testing.disturb import assert_memory, changed_outside, inside, nan_at, places, touched
+from hsgeo.testing.disturb import assert_memory, changed_outside, inside, nan_at, places, touched, unwatched
 from hsgeo.testing.laws import Law, always, assert_light, assert_options, same_bits, same_datasets, tiles
+from hsgeo.testing.randomness import global_random
 
 __all__ = ["KERNEL_LAWS"]
 
@@ -91,7 +92,7 @@ def input_is_untouched(case: StageCase) -> None:
     if needs is not None and needs.kind != "reduce":
         sample = bench.sample(case.inputs, needs)
         kept = sample.copy(deep=True)
-        stage.fit(sample, Fitting(case.seed, "case"))
+        stage.fit(sample, bench.context(case.inputs, needs))
         changed = same_datasets(sample, kept)
         assert not changed, f"fit() changed {changed!r} of its sample in place"
     if tiles(case.record):
@@ -264,7 +265,8 @@ def memory_estimate_holds(case: StageCase) -> None:
         sample = bench.sample(case.inputs, fit_needs)
         pixels = sample.sizes.get("pixel") or sample.sizes["patch"] * fit_needs.patch**2
         estimate = fit_needs.memory(1, pixels)
-        assert_memory("fit()", lambda: stage.fit(sample, Fitting(case.seed, "case")), estimate)
+        ctx, peaks = unwatched(bench.context(case.inputs, fit_needs))
+        assert_memory("fit()", lambda: stage.fit(sample, ctx), estimate, peaks)
     if tiles(case.record):
         batch, _ = bench.batches(case.inputs, case.needs)[0]
         window = case.needs.window
@@ -279,7 +281,7 @@ def seeds_are_declared(case: StageCase) -> None:
     """Check that the global random generators are neither used nor advanced; randomness comes from the context."""
     results = []
     for seed in (1, 2):
-        with bench.global_random(seed) as touched:
+        with global_random(seed) as touched:
             state = bench.fit(case.stage(), case.inputs)
             found = {str(name): state[name] for name in state.variables}
             if tiles(case.record):

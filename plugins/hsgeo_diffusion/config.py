@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["AbundanceDiffusionOptions"]
+__all__ = ["AbundanceDiffusionOptions", "EndmemberDiffusionOptions"]
 
 
 class _Options(BaseModel):
@@ -42,6 +42,10 @@ class AbundanceDiffusionOptions(_Options):
     )
     keep_samples: bool = Field(False, description="whether the product holds the samples, too, as abundance_sample")
     guide: bool = Field(True, description="whether the network is told how much each pixel differs from its neighbours")
+    destripe: bool = Field(
+        True,
+        description="whether offsets of whole columns of a window are taken out, where they stand out of the noise",
+    )
     weights: str | None = Field(
         None, description="path of a .safetensors file from `hsgeo train abundance-prior`; by default the shipped ones"
     )
@@ -59,3 +63,40 @@ class AbundanceDiffusionOptions(_Options):
         if list(quantiles) != sorted(set(quantiles)):
             raise ValueError("quantiles must rise")
         return quantiles
+
+
+class EndmemberDiffusionOptions(_Options):
+    """Options of ``endmember-diffusion``."""
+
+    prior: Literal["learned", "library"] = Field(
+        "learned",
+        description="what spectra are expected to be like: 'learned', what the shipped network says; 'library', those "
+        "of a library",
+    )
+    library: str | None = Field(
+        None,
+        description="prior 'library': file of the library, as `hsgeo library` reads it; by default 1200 procedural "
+        "spectra. Leave out what was taken from the scene itself",
+    )
+    corners: Literal["auto", "keep"] = Field(
+        "auto",
+        description="'auto': better corners are looked for where noise limits the scene, and taken if their evidence is "
+        "higher; 'keep': spectra are freed of noise only",
+    )
+    seed: int = Field(0, ge=0, description="of the procedural library")
+    weights: str | None = Field(
+        None, description="path of a .safetensors file from `hsgeo train endmember-prior`; by default the shipped ones"
+    )
+
+    @model_validator(mode="after")
+    def _only_where_it_counts(self) -> Self:
+        if self.prior == "library" and self.weights is not None:
+            raise ValueError(
+                "weights is an option of the prior learned, and the prior is library; leave one of them out"
+            )
+        for name in ("library", "seed"):
+            if self.prior == "learned" and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} is an option of the prior library, and the prior is learned; say prior=library"
+                )
+        return self

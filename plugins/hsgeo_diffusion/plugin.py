@@ -27,4 +27,16 @@ def hsgeo_stages() -> Iterator[StageRecord]:
             tile("abundance_sample", optional=True),
         ),
         trainer="hsgeo_diffusion.abundance.trainer:AbundancePriorTrainer",
+        trains="abundance-prior",
+    )
+    yield StageRecord(
+        "endmember-diffusion",
+        "hsgeo_diffusion.endmember.stage:EndmemberDiffusion",
+        "noisy or drifted endmembers made again from the scene and a prior of spectra, learned or a library; left alone "
+        "where noise has not made them wrong",
+        "hsgeo_diffusion.config:EndmemberDiffusionOptions",
+        reads=(tile("spectra"), scene("endmembers")),
+        writes=(scene("endmembers"),),
+        trainer="hsgeo_diffusion.endmember.trainer:EndmemberTrainer",
+        trains="endmember-prior",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hsgeo.plugin import StageNetwork
 
-__all__ = ["ABUNDANCE"]
+__all__ = ["ABUNDANCE", "ENDMEMBER"]
 
 ABUNDANCE = StageNetwork(
     "abundance-diffusion",
@@ -13,3 +13,11 @@ ABUNDANCE = StageNetwork(
     "refine with vector-tv",
 )
 """The prior of abundances: shipped weights, or the user's."""
+
+ENDMEMBER = StageNetwork(
+    "endmember-diffusion",
+    "endmember-prior",
+    "hsgeo_diffusion.endmember.network:SpectrumDenoiser",
+    "use prior=library",
+)
+"""The prior of endmember spectra: shipped weights, or the user's."""

@@ -18,4 +18,5 @@ def hsgeo_stages() -> Iterator[StageRecord]:
         reads=(tile("spectra"), scene("endmembers"), tile("label", optional=True)),
         writes=(tile("abundance"), tile("gain", optional=True), tile("rmse"), scene("endmembers", optional=True)),
         trainer="hsgeo_hybridstu.trainer:HybridStuTrainer",
+        trains="hybridstu-zero",
     )

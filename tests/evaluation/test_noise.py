@@ -10,9 +10,10 @@ from hsgeo.evaluation.accuracy.scenes import add_noise, load_scene
 from hsgeo.evaluation.noise.closed import closed_form, in_convention, shares
 from hsgeo.evaluation.noise.corrupt import KINDS, corrupt
 from hsgeo.evaluation.noise.methods import BUILT_IN, CLOSED_FORM, answer
-from hsgeo.evaluation.noise.plan import COLUMNS, left_over, plan_cases, run_case
+from hsgeo.evaluation.noise.plan import COLUMNS, left_over, plan_cases
 from hsgeo.evaluation.noise.rof import rof
-from hsgeo.evaluation.noise.stages import content_of, resolve
+from hsgeo.evaluation.noise.run import run_case
+from hsgeo.evaluation.noise.stages import content_of, resolve, window_of
 from hsgeo.evaluation.rows import append, read
 from hsgeo.plugin.registry import registry
 from hsgeo.spectra.metrics import armse
@@ -145,6 +146,12 @@ def test_methods_are_resolved():
         "denoise",
         "fcls",
     ]
+    chain = resolve("hybridstu[mode=zero]+vector-tv[core=32,weight=0.5]", known, scale="peak")
+    assert [(step["use"], step["with"]) for step in chain.recipe["stages"]] == [
+        ("hybridstu", {"mode": "zero"}), ("vector-tv", {"core": 32, "weight": 0.5}),
+    ]  # fmt: skip
+    assert window_of(chain, known, np.zeros((40, 40, 3)), np.arange(400.0, 403), ("a", "b")) == 32
+    assert window_of(one, known, np.zeros((4, 4, 3)), np.arange(400.0, 403), ("a", "b")) != 32
     assert resolve("classical", known, scale="peak").scale == "peak"
     other = resolve("sunsal-tv[lam_tv=0.02]", known, scale="physical")
     assert content_of(one, known) != content_of(other, known)
@@ -156,6 +163,8 @@ def test_methods_are_resolved():
 def test_a_stopped_benchmark_goes_on(tmp_path):
     cases = plan_cases(["synthetic-4"], [], [INF, 20.0], 2, data=None)
     assert len(cases) == 3  # without noise the closed form needs no second seed
+    later = plan_cases(["synthetic-4"], [], [INF, 20.0], 2, first_seed=5, data=None)
+    assert [(case.snr_db, case.seed) for case in later] == [(INF, 0), (20.0, 5), (20.0, 6)]
     path = tmp_path / "noise.csv"
     assert read(path, COLUMNS) == []
     append(path, COLUMNS, [run_case(cases[0], fit=fit, unmix=unmix)])

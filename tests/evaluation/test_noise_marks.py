@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hsgeo.errors import ConfigError
-from hsgeo.evaluation.noise.marks import border_measure, stripe_measure
+from hsgeo.evaluation.noise.marks import border_measure, borders, stripe_measure
 
 
 @pytest.fixture
@@ -52,3 +52,19 @@ def test_borders_of_maps_with_holes_and_without_contrast(texture):
     for wrong, window in ((texture, 1), (texture, 200), (np.ones(4), 2), (np.full((8, 8), np.nan), 4)):
         with pytest.raises(ConfigError):
             border_measure(wrong, window)
+
+
+def test_borders_are_told_from_edges_of_the_land():
+    rng = np.random.default_rng(0)
+    land = rng.standard_normal((2, 400, 400)).cumsum(axis=1).cumsum(axis=2)
+    land[:, 96:] += 200  # an edge of the land on the lattice is no mark
+    found = borders(land + rng.standard_normal(land.shape), land, 96)
+    assert found.estimate == pytest.approx(border_measure(land, 96), rel=0.05)
+    assert found.truth > 1.1
+    assert abs(found.estimate / found.truth - 1) < 3 * found.spread < 0.1
+    marked = land + np.kron(30 * rng.standard_normal((2, 5, 5)), np.ones((96, 96)))[:, :400, :400]
+    assert borders(marked, land, 96).estimate / found.truth > 1.1
+    assert borders(land, land, 200) is None  # one border tells nothing
+    assert borders(np.ones((1, 9, 9)), np.ones((1, 9, 9)), 3) is None
+    with pytest.raises(ConfigError, match="at least 2"):
+        borders(land, land, 1)

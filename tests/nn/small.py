@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -51,12 +52,21 @@ class Denoise:
 
 
 class Trainer:
+    about: ClassVar = {}
+
     def train(self, *, out, budget, device, seed, size, precision, threads, resume, command, progress):
         task = Denoise(seed=seed, width=3 if size == "small" else 6)
+        task.data |= self.about
         return train(
             task, out=out, budget=budget, device=device, seed=seed, precision=precision, threads=threads,
             resume=resume, command=command, progress=progress, name="denoise",
         )  # fmt: skip
+
+
+class SceneTrainer(Trainer):
+    def train(self, *, finetune=None, **others):
+        self.about = {**finetune.attrs, "sizes": dict(finetune.sizes)}
+        return super().train(**others)
 
 
 OPTIONS = {"seed": 3, "threads": 1, "device": "cpu", "precision": "float32", "ema": 0.9}

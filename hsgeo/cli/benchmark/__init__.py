@@ -10,8 +10,11 @@ __all__ = ["benchmark"]
 
 _COMMANDS = {
     "accuracy": "hsgeo.cli.benchmark.accuracy:accuracy",
+    "blind": "hsgeo.cli.benchmark.blind:blind",
+    "endmembers": "hsgeo.cli.benchmark.endmembers:endmembers",
     "noise": "hsgeo.cli.benchmark.noise:noise",
     "speed": "hsgeo.cli.benchmark.speed:speed",
+    "uncertainty": "hsgeo.cli.benchmark.uncertainty:uncertainty",
 }
 
 

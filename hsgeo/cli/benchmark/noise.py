@@ -15,14 +15,19 @@ __all__ = ["noise"]
 
 
 @click.command("noise")
-@click.option("--scenes", metavar="A,B,...", help=f"Default: {REAL_SCENES} where data is given, else {MADE_SCENES}.")
+@click.option(
+    "--scenes",
+    metavar="A,B,...",
+    help=f"Default: {REAL_SCENES} where data is given, else {MADE_SCENES}. procedural: ten held-out scenes, "
+    "procedural-0 to procedural-9; wide: one large enough to show the borders of windows.",
+)
 @click.option(
     "--methods",
     metavar="A,B,...",
     default="sunsal-tv,sunsal-tv*,tv*",
     show_default=True,
-    help="Beside the closed form: stages with options in brackets, such as hybridstu[mode=zero], stages joined by +, "
-    "recipes by name or file; sunsal-tv* and tv* choose their weight on the truth.",
+    help="Beside the closed form: stages with options in brackets, such as hybridstu[mode=zero], joined by + to "
+    "chains, recipes by name or file; sunsal-tv* and tv* choose their weight on the truth.",
 )
 @click.option(
     "--noise", "levels", metavar="DB,...", default="inf,30,20,15,10", show_default=True, help="SNR of the noise, dB."
@@ -36,13 +41,20 @@ __all__ = ["noise"]
     help="striped: half of the power stays down the rows; banded: of another strength in every band.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Runs of every combination.")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seeds are this and those that follow.",
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the scenes; default: HSGEO_DATA.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path("benchmarks"),
     show_default=True,
-    help="Folder of noise.csv (one row per run; goes on where it stopped) and noise.md.",
+    help="Folder of noise.csv (one row per run; goes on where it stopped) and noise.md (noise-KIND.md of other kinds).",
 )
 @click.option("--fresh", is_flag=True, help="Forget the runs that noise.csv holds.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
@@ -56,6 +68,7 @@ def noise(
     levels: str,
     kind: str,
     seeds: int,
+    first_seed: int,
     data: Path | None,
     out: Path,
     fresh: bool,
@@ -71,6 +84,7 @@ def noise(
     from hsgeo import api
     from hsgeo.cli.progress import notice, progress_bars
     from hsgeo.evaluation.accuracy.recipes import split_list
+    from hsgeo.evaluation.noise.page import page_name
 
     if data is None and os.environ.get("HSGEO_DATA"):
         data = Path(os.environ["HSGEO_DATA"])
@@ -82,6 +96,8 @@ def noise(
     if kind != "white":
         call += f" --noise-kind {kind}"
     numbers = parse_levels(levels)
+    if first_seed:
+        call += f" --first-seed {first_seed}"
     try:
         with progress_bars(quiet=quiet or as_json) as progress:
             summary = api.benchmark_noise(
@@ -90,6 +106,7 @@ def noise(
                 methods=split_list(methods),
                 levels=numbers,
                 seeds=seeds,
+                first_seed=first_seed,
                 kind=kind,
                 data=data,
                 fresh=fresh,
@@ -106,7 +123,8 @@ def noise(
         click.echo(json.dumps([_plain(row) for row in summary], indent=2))
     elif not quiet:
         _show(summary)
-        click.echo(f"\n{out / 'noise.csv'}: one row per run; {out / 'noise.md'}: these tables")
+        page = out / page_name(kind)
+        click.echo(f"\n{out / 'noise.csv'}: one row per run; {page}: these tables")
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,27 +137,41 @@ def _show(summary: Sequence[Mapping[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from hsgeo.evaluation.noise.page import cells, level_name
-    from hsgeo.evaluation.noise.verdict import judge
+    from hsgeo.evaluation.noise.page import beside, border_lines, cells, columns
+    from hsgeo.evaluation.noise.requirements import SELF_TUNED, TV
+    from hsgeo.evaluation.noise.verdict import judge, level_name
 
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no edge
         console = Console(width=160)
-    scenes = list(dict.fromkeys(row["scene"] for row in summary))
-    for level in sorted({row["snr_db"] for row in summary}, reverse=True):
-        table = Table(title=level_name(level), title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for k, head in enumerate(("method", *scenes, "mean ratio")):
+
+    def show(title: str, lines: Sequence[Sequence[str]]) -> None:
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for k, head in enumerate(lines[0]):
             table.add_column(head, justify="right" if k else "left", overflow="ellipsis" if k else "fold")
-        here = [row for row in summary if row["snr_db"] == level]
-        for method in dict.fromkeys(row["method"] for row in here):
-            texts, mean = cells([row for row in here if row["method"] == method], scenes)
-            table.add_row(escape(method), *texts, mean)
+        for name, *numbers in lines[1:]:
+            table.add_row(escape(name), *numbers)
         console.print(table, highlight=False)
         console.print()
+
+    scenes = list(dict.fromkeys(row["scene"] for row in summary))
+    for level in sorted({row["snr_db"] for row in summary}, reverse=True):
+        here = [row for row in summary if row["snr_db"] == level]
+        lines = [["method", *columns(scenes), "mean ratio"]]
+        for method in dict.fromkeys(row["method"] for row in here):
+            texts, mean = cells([row for row in here if row["method"] == method], scenes)
+            lines.append([method, *texts, mean])
+        show(level_name(level), lines)
+    for base in (TV, SELF_TUNED):
+        lines = beside(summary, base)
+        if lines:
+            show(f"over {base}, 10 to 20 dB", lines)
+    for line in border_lines(summary):
+        console.print(escape(line), highlight=False)
     for one in judge(summary):
         at = f" ({one.where})" if one.where else ""
         mark = "[green]met[/]" if one.passed else "[red]not met[/]"
         console.print(
-            f"{escape(one.method)}: {one.requirement} {one.value:.4f}, at most {one.limit:.4f}{at}: {mark}",
+            f"{escape(one.method)}: {escape(one.requirement)} {one.value:.4f}, at most {one.limit:.4f}{at}: {mark}",
             highlight=False,
         )

@@ -17,6 +17,7 @@ from hsgeo.evaluation.accuracy.recipes import contender
 from hsgeo.evaluation.accuracy.runs import KEYS, SANITY, key_of, run_recipe, run_sanity
 from hsgeo.evaluation.accuracy.scenes import SCENES, BenchScene, load_scene
 from hsgeo.evaluation.conventions import scale_of_convention
+from hsgeo.evaluation.weights import weights_digest
 from hsgeo.plugin.registry import Registry, registry
 
 __all__ = ["COLUMNS", "Case", "Row", "missing_cases", "plan_cases", "run_case"]
@@ -76,6 +77,8 @@ def plan_cases(
     *,
     data: Path | None,
     auto: bool = False,
+    headline: bool = False,
+    first_seed: int = 0,
     plugins: tuple[Path, ...] = (),
 ) -> list[Case]:
     """List the runs; every name, option and file is checked before the first one begins.
@@ -87,11 +90,15 @@ def plan_cases(
     noise : sequence of float
         SNR in dB; infinity: none.
     seeds : int
-        Seeds 0, 1, ... of every combination; sanity rows without noise need only the first.
+        Runs of every combination; sanity rows without noise need only the first.
     data : pathlib.Path or None
         Folder of the scenes.
     auto : bool
         Number of endmembers found out instead of told.
+    headline : bool
+        Leave out runs in a convention that no truth of the image has.
+    first_seed : int
+        Seeds are this and those that follow.
     plugins : tuple of pathlib.Path
         One-file plugins that the recipes need.
 
@@ -105,29 +112,36 @@ def plan_cases(
     ConfigError, RecipeError
         Something of it does not exist or does not fit.
     """
-    if seeds < 1 or not scenes or not noise:
-        raise ConfigError(f"{len(scenes)} scenes, {len(noise)} noise levels, {seeds} seeds", "at least one of each")
+    if seeds < 1 or first_seed < 0 or not scenes or not noise:
+        raise ConfigError(
+            f"{len(scenes)} scenes, {len(noise)} noise levels, {seeds} seeds from {first_seed}",
+            "at least one of each",
+        )
     known = registry(plugins)
     loaded = [load_scene(name, data) for name in dict.fromkeys(scenes)]
     cases = []
+    drawn = range(first_seed, first_seed + seeds)
     own = code_digest(("hsgeo.spectra", "hsgeo.evaluation.accuracy"))
     for snr_db in dict.fromkeys(noise):
         for name in SANITY:
             for scene in loaded:
-                for seed in range(seeds if np.isfinite(snr_db) and name != "uniform" else 1):
+                for seed in drawn if np.isfinite(snr_db) and name != "uniform" else drawn[:1]:
                     key = _key(scene, name, scale_of_convention(scene.convention) or "", snr_db, seed, own)
                     cases.append(Case((scene.name,), name, "", snr_db, seed, False, data, plugins, (key,)))
     for recipe in dict.fromkeys(recipes):
         before = len(cases)
         for group in _by_cube(loaded):
             count = None if auto else group[0].A.shape[1]
+            truths = {scale_of_convention(scene.convention) for scene in group}
             for scale in ("physical", "peak"):
+                if headline and scale not in truths:
+                    continue
                 found = contender(recipe, known, scale=scale, count=count)
                 if found is None or (found.library and (group[0].library is None or scale != "physical")):
                     continue
                 digest = f"{own} {found.digest} {_stages_digest(found.recipe, known)}"
                 for snr_db in dict.fromkeys(noise):
-                    for seed in range(seeds):
+                    for seed in drawn:
                         keys = tuple(_key(scene, recipe, scale, snr_db, seed, digest) for scene in group)
                         names = tuple(scene.name for scene in group)
                         cases.append(Case(names, recipe, scale, snr_db, seed, auto, data, plugins, keys))
@@ -174,9 +188,13 @@ def run_case(case: Case, *, fit: Callable[..., Any], unmix: Callable[..., Any]) 
 
 
 def _stages_digest(recipe: Row, known: Registry) -> str:
-    """Return a digest of the code that a recipe runs: that of its stages' packages and of the runner."""
-    packages = {known.stage(step["use"]).target.partition(":")[0].partition(".")[0] for step in recipe["stages"]}
-    return code_digest(("hsgeo.stages", "hsgeo.run", *sorted(packages))) + "".join(sorted(known.files.values()))
+    """Return a digest of what a recipe runs: the code of its stages' packages and of the runner, shipped weights."""
+    records = [known.stage(step["use"]) for step in recipe["stages"]]
+    packages = {record.target.partition(":")[0].partition(".")[0] for record in records}
+    networks = ("hsgeo.nn",) if any(record.trainer for record in records) else ()
+    code = code_digest(("hsgeo.stages", "hsgeo.run", *networks, *sorted(packages)))
+    code += "".join(sorted(known.files.values()))
+    return code + weights_digest(records, known)
 
 
 @lru_cache(maxsize=64)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["border_measure", "stripe_measure"]
+__all__ = ["Borders", "border_measure", "borders", "stripe_measure"]
 
 
 def stripe_measure(image: np.ndarray) -> float:
@@ -56,7 +58,8 @@ def border_measure(image: np.ndarray, window: int) -> float:
     Parameters
     ----------
     image : numpy.ndarray
-        ``(rows, cols)``; pixels that are not finite are left out.
+        ``(rows, cols)``, or maps ``(maps, rows, cols)`` that are measured together; pixels that are not finite are
+        left out.
     window : int
         Side of the windows whose lattice begins at the first pixel: borders lie before rows and columns
         ``window``, ``2 * window`` and so on.
@@ -72,27 +75,94 @@ def border_measure(image: np.ndarray, window: int) -> float:
     ConfigError
         The window has fewer than two pixels, or the map has no border or nothing else.
     """
-    image = _checked(image)
-    if window < 2:
-        raise ConfigError(f"windows of {window} pixels", "at least 2")
-    total, count = np.zeros(2), np.zeros(2)
-    for axis in (0, 1):
-        steps = np.abs(np.diff(image, axis=axis))
-        at = np.arange(1, image.shape[axis]) % window == 0
-        for k, chosen in enumerate((at, ~at)):
-            part = np.compress(chosen, steps, axis=axis)
-            total[k] += np.nansum(part)
-            count[k] += np.isfinite(part).sum()
-    if not count.all():
+    total, count = _steps(image, window)
+    border, inside = _ratios(total, count)
+    if np.isnan(border[0]) or np.isnan(inside[0]):
         raise ConfigError(
-            f"a map of {image.shape[0]} x {image.shape[1]} pixels with windows of {window}",
+            f"a map of {image.shape[-2]} x {image.shape[-1]} pixels with windows of {window}",
             "finite pixels on both sides of a border, and elsewhere",
             "Use a smaller window",
         )
-    border, inside = total / count
-    if inside == 0:
-        return 1.0 if border == 0 else float("inf")
-    return float(border / inside)
+    if inside[0] == 0:
+        return 1.0 if border[0] == 0 else float("inf")
+    return float(border[0] / inside[0])
+
+
+class Borders(NamedTuple):
+    """What the lattice of the windows leaves in maps.
+
+    Parameters
+    ----------
+    estimate, truth : float
+        Gradient at the borders over that inside (`border_measure`), of the estimate and of the truth: edges of the
+        land on the lattice are in both.
+    spread : float
+        Standard deviation of their quotient over all other places of the lattice, where no window ends: what content
+        and noise alone make of it.
+    """
+
+    estimate: float
+    truth: float
+    spread: float
+
+
+def borders(estimate: np.ndarray, truth: np.ndarray, window: int) -> Borders | None:
+    """Measure the marks of windows beside what the truth has at the same places.
+
+    Parameters
+    ----------
+    estimate, truth : numpy.ndarray
+        Maps ``(maps, rows, cols)``.
+    window : int
+        As in `border_measure`.
+
+    Returns
+    -------
+    Borders or None
+        None where the maps have fewer than two borders in each direction, or no contrast.
+
+    Raises
+    ------
+    ConfigError
+        The window has fewer than two pixels.
+    """
+    if 2 * window >= min(estimate.shape[-2:]):
+        return None
+    ratios = []
+    for maps in (estimate, truth):
+        border, inside = _ratios(*_steps(maps, window))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios.append(border / inside)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient = (ratios[0] / ratios[1])[1:]
+    quotient = quotient[np.isfinite(quotient)]
+    if not np.isfinite([ratios[0][0], ratios[1][0]]).all() or not quotient.size:
+        return None
+    return Borders(float(ratios[0][0]), float(ratios[1][0]), float(quotient.std()))
+
+
+def _steps(image: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sum up absolute differences of neighbours, and count them, by their place in the window: ``(window,)`` each."""
+    image = np.asarray(image, np.float64)
+    if image.ndim not in (2, 3):
+        raise ConfigError(f"a map of shape {image.shape}", "(rows, cols) or (maps, rows, cols)")
+    if window < 2:
+        raise ConfigError(f"windows of {window} pixels", "at least 2")
+    image = np.where(np.isfinite(image), image, np.nan)
+    total, count = np.zeros(window), np.zeros(window)
+    for axis in (-2, -1):
+        steps = np.abs(np.diff(image, axis=axis))
+        others = tuple(k for k in range(steps.ndim) if k != steps.ndim + axis)
+        place = np.arange(1, image.shape[axis]) % window
+        np.add.at(total, place, np.nansum(steps, axis=others))
+        np.add.at(count, place, np.isfinite(steps).sum(axis=others))
+    return total, count
+
+
+def _ratios(total: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean step at each place in the window, and that at all other places; NaN where there is none."""
+    with np.errstate(invalid="ignore"):
+        return total / count, (total.sum() - total) / (count.sum() - count)
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -1,13 +1,11 @@
-"""Which runs a noise benchmark consists of, and doing one of them."""
+"""Which runs a noise benchmark consists of, and which of them a CSV holds already."""
 
 from __future__ import annotations
 
 import hashlib
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +13,30 @@ import numpy as np
 
 from hsgeo._version import __version__
 from hsgeo.errors import ConfigError
-from hsgeo.evaluation.accuracy.plan import code_digest
-from hsgeo.evaluation.accuracy.runs import score_estimate
-from hsgeo.evaluation.accuracy.scenes import BenchScene, load_scene
+from hsgeo.evaluation.accuracy.scenes import BenchScene, add_noise
 from hsgeo.evaluation.conventions import scale_of_convention
-from hsgeo.evaluation.noise.corrupt import KINDS, corrupt
-from hsgeo.evaluation.noise.methods import CLOSED_FORM, TOLD, answer
-from hsgeo.evaluation.noise.stages import content_of, resolve, run_stages
+from hsgeo.evaluation.noise.code import imports_digest
+from hsgeo.evaluation.noise.corrupt import KINDS
+from hsgeo.evaluation.noise.methods import CLOSED_FORM, TOLD
+from hsgeo.evaluation.noise.scenes import expand, load
+from hsgeo.evaluation.noise.stages import content_of, resolve
 from hsgeo.plugin.registry import registry
-from hsgeo.spectra.metrics import armse
 
-__all__ = ["COLUMNS", "KEYS", "Case", "key_of", "left_over", "plan_cases", "run_case"]
+__all__ = ["COLUMNS", "KEYS", "Case", "key_of", "left_over", "plan_cases", "scale_of"]
 
 KEYS = ("scene", "method", "noise", "snr_db", "seed", "config")
-"""Columns that identify a run; ``config`` stands for the scene's content, the version, the options, the code and the
-weights."""
+"""Columns that identify a run; ``config`` stands for the scene's content, the options, the code and the weights."""
 
 COLUMNS = (
     *KEYS, "convention", "scale", "armse", "mrmse", "pixel_rmse", "mae", "sre_db", "missing", "weight", "form",
-    "seconds", "device", "version",
+    "window", "border", "border_truth", "border_spread", "seconds", "device", "version",
 )  # fmt: skip
-"""Columns of the CSV, one row per run."""
+"""Columns of the CSV, one row per run; those of borders (`hsgeo.evaluation.noise.marks.borders`) are empty where the
+method has no windows or the scene is not larger than one."""
 
-Row = dict[str, Any]
-
-_OWN = ("corrupt", "closed", "methods", "plan", "rof", "rof_kernels", "stages", "tv")  # files that rows hang on
+_ROOTS = ("hsgeo.evaluation.noise.corrupt", "hsgeo.evaluation.noise.methods", "hsgeo.spectra.metrics.abundances")
+_WITHIN = ("hsgeo.evaluation.noise", "hsgeo.spectra.solvers", "hsgeo.spectra.simplex", "hsgeo.spectra.metrics")
+_STAGES = "hsgeo.evaluation.noise.stages"
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ def plan_cases(
     seeds: int,
     *,
     kind: str = "white",
+    first_seed: int = 0,
     data: Path | None,
     plugins: tuple[Path, ...] = (),
 ) -> list[Case]:
@@ -97,15 +95,17 @@ def plan_cases(
     Parameters
     ----------
     scenes : sequence of str
-        Names of `hsgeo.evaluation.accuracy.scenes.SCENES`.
+        Names that `hsgeo.evaluation.noise.scenes.load` knows, and words of `GROUPS`.
     methods : sequence of str
         Of `BUILT_IN`, or stages and recipes as `resolve` takes them. The closed form is always there.
     levels : sequence of float
         SNR in dB; infinity: no noise.
     seeds : int
-        Seeds 0, 1, ... of every combination; without noise, what has nothing random needs only the first.
+        Runs of every combination; without noise, what has nothing random needs only one.
     kind : str
         Of `KINDS`.
+    first_seed : int
+        Seeds are this and those that follow: figures are not to be taken on the noise that choices were made on.
     data : pathlib.Path or None
         Folder of the scenes; synthetic ones need none.
     plugins : tuple of pathlib.Path
@@ -121,23 +121,28 @@ def plan_cases(
     ConfigError, RecipeError
         Something of it does not exist or does not fit.
     """
-    if seeds < 1 or not scenes or not levels:
-        raise ConfigError(f"{len(scenes)} scenes, {len(levels)} noise levels, {seeds} seeds", "at least one of each")
+    if seeds < 1 or first_seed < 0 or not scenes or not levels:
+        raise ConfigError(
+            f"{len(scenes)} scenes, {len(levels)} noise levels, {seeds} seeds from {first_seed}",
+            "at least one of each",
+        )
     if kind not in KINDS:
         raise ConfigError(f"noise of the kind {kind!r}", ", ".join(KINDS), "Choose with --noise-kind")
     known = registry(plugins)
-    loaded = [load_scene(name, data) for name in dict.fromkeys(scenes)]
-    own = _own_digest()
+    loaded = [load(name, data) for name in expand(scenes)]
+    own, told = _digest(), _digest(_STAGES)
     cases = []
     for method in dict.fromkeys([CLOSED_FORM, *methods]):
         fixed = method == CLOSED_FORM or method in TOLD
         for scene in loaded:
-            content = own if fixed else own + content_of(resolve(method, known, scale=_scale(scene)), known)
-            config = hashlib.sha256(f"{__version__} {scene.digest} {content}".encode()).hexdigest()[:12]
+            content = own  # a version tells nothing that the code does not, and would make old rows of rivals stale
+            if not fixed:
+                content = f"{__version__} {told} {content_of(resolve(method, known, scale=scale_of(scene)), known)}"
+            config = hashlib.sha256(f"{scene.digest} {content}".encode()).hexdigest()[:12]
             cases += [
                 Case(scene.name, method, kind, snr_db, seed, data, plugins, config)
                 for snr_db in dict.fromkeys(levels)
-                for seed in range(1 if fixed and np.isinf(snr_db) else seeds)
+                for seed in ([0] if fixed and np.isinf(snr_db) else range(first_seed, first_seed + seeds))
             ]
     return cases
 
@@ -161,60 +166,26 @@ def left_over(cases: Sequence[Case], rows: Sequence[Mapping[str, Any]]) -> list[
     return [case for case in cases if case.key not in done]
 
 
-def run_case(case: Case, *, fit: Callable[..., Any], unmix: Callable[..., Any]) -> Row:
-    """Do one run.
+def scale_of(scene: BenchScene) -> str:
+    """Tell the convention of a scene's truth: ``"peak"`` or ``"physical"``.
 
     Parameters
     ----------
-    case : Case
-        From `plan_cases`.
-    fit, unmix : callable
-        ``hsgeo.fit`` and ``hsgeo.unmix``.
+    scene : BenchScene
+        The scene.
 
     Returns
     -------
-    dict
-        A row of `COLUMNS`.
+    str
+        What the lengths of its endmembers mean.
     """
-    scene = load_scene(case.scene, case.data)
-    image = corrupt(scene.image, case.noise, snr_db=case.snr_db, seed=case.seed, name=scene.cube)
-    scale = _scale(scene)
-    known = np.isfinite(scene.A).all(axis=1)
-    began = time.perf_counter()
-    extra: Row = {"missing": 0, "weight": None, "form": "", "device": "cpu"}
-    if case.method == CLOSED_FORM or case.method in TOLD:
-        found = answer(
-            case.method, image, scene.E, peak=scale == "peak", error=lambda A: armse(A[known], scene.A[known])
-        )
-        A, seconds = found.A, time.perf_counter() - began
-        extra |= {"weight": None if found.weight is None else f"{found.weight:.3g}", "form": found.form}
-    else:
-        contender = resolve(case.method, registry(case.plugins), scale=scale)
-        A, missing, seconds = run_stages(
-            image, scene.wavelength, scene.E, scene.names, found=contender, seed=case.seed, fit=fit, unmix=unmix
-        )
-        extra |= {"missing": int((missing & known).sum()), "device": _device()}
-    row: Row = dict(zip(KEYS, case.key, strict=True))
-    row |= score_estimate(scene, A, None, physical=False, matched=True) | extra
-    row |= {"convention": scene.convention, "scale": scale, "seconds": round(seconds, 3), "version": __version__}
-    return {name: row[name] for name in COLUMNS}
-
-
-def _scale(scene: BenchScene) -> str:
     return scale_of_convention(scene.convention) or "physical"
 
 
-def _own_digest() -> str:
-    """Digest the code of the benchmark that rows hang on, and that of the solvers."""
-    digest = hashlib.sha256(code_digest(("hsgeo.spectra.solvers",)).encode())
-    for name in _OWN:
-        spec = find_spec(f"hsgeo.evaluation.noise.{name}")
-        if spec is not None and spec.origin is not None:
-            digest.update(Path(spec.origin).read_bytes())
-    return digest.hexdigest()[:12]
+def _digest(*more: str) -> str:
+    """Digest the code of the noise, of the rivals and of the score, as far as it is used.
 
-
-def _device() -> str:
-    """Tell where stages may have run: on CUDA when one of them asked torch and torch has it."""
-    torch = sys.modules.get("torch")  # loaded by the run itself, or not used
-    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+    What only hands these to each other is left out: hours of `tv*` are not to be lost to a change of the bookkeeping.
+    """
+    noise = hashlib.sha256(inspect.getsource(add_noise).encode()).hexdigest()[:12]
+    return noise + imports_digest((*_ROOTS, *more), _WITHIN)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,18 @@ from hsgeo.evaluation.accuracy.recipes import Contender, contender, split_list
 from hsgeo.evaluation.accuracy.runs import estimate
 from hsgeo.evaluation.accuracy.scenes import as_scene
 from hsgeo.evaluation.noise.closed import in_convention
+from hsgeo.evaluation.weights import weights_digest
+from hsgeo.plugin.needs import Layout
 from hsgeo.plugin.registry import Registry
-from hsgeo.stages.chain import make_options
+from hsgeo.stages.chain import build_chain, drop_endmember_steps, make_options
 from hsgeo.stages.recipe import load_recipe, override
 
-__all__ = ["content_of", "resolve", "run_stages"]
+__all__ = ["content_of", "resolve", "run_stages", "window_of"]
 
 # every pixel and band counts: the scenes were cut clear of bad ones, and their truths were made from all that is left
 _WHOLE_SCENE = {"scene.screen": False, "scene.bad_bands": []}
 
+_CHAINED = re.compile(r"\+(?![^\[]*\])")  # a plus that stands in no brackets
 _ONE_STAGE = re.compile(r"([\w-]+)(?:\[(.*)\])?")
 
 
@@ -60,7 +62,7 @@ def resolve(spec: str, known: Registry, *, scale: str) -> Contender:
     ConfigError, RecipeError
         There is no such stage, recipe or option, or it needs a library.
     """
-    alone = _ONE_STAGE.fullmatch(spec.strip())
+    alone = None if _CHAINED.search(spec) else _ONE_STAGE.fullmatch(spec.strip())
     if alone and alone[1] in known.stages:
         recipe = load_recipe(None, known, stages=[{"use": alone[1], "with": _options(alone[2] or "", spec)}])
     else:
@@ -118,18 +120,44 @@ def content_of(found: Contender, known: Registry) -> str:
     packages = {_record(step, known).target.partition(":")[0].partition(".")[0] for step in steps}
     digest = hashlib.sha256(found.digest.encode())
     digest.update(code_digest(("hsgeo.stages", "hsgeo.run", "hsgeo.spectra", "hsgeo.nn", *sorted(packages))).encode())
-    used = tuple(step["use"] for step in steps)
-    for catalog in known.catalogs:
-        folder = files(catalog.package).joinpath(catalog.folder)
-        if catalog.kind == "weights" and folder.is_dir():
-            for file in sorted(folder.iterdir(), key=lambda file: file.name):
-                if file.name.endswith(".safetensors") and file.name.startswith(used):
-                    digest.update(file.read_bytes())
+    digest.update(weights_digest([_record(step, known) for step in steps], known).encode())
     for step in steps:
         for value in step["with"].values():
             if isinstance(value, str) and Path(value).is_file():
                 digest.update(Path(value).read_bytes())
     return digest.hexdigest()[:12] + "".join(sorted(known.files.values()))
+
+
+def window_of(
+    found: Contender, known: Registry, image: np.ndarray, wavelength: np.ndarray, names: tuple[str, ...]
+) -> int | None:
+    """Tell the lattice of the last stage of a contender that works in windows.
+
+    Parameters
+    ----------
+    found : Contender
+        From `resolve`.
+    known : Registry
+        Knows the stages.
+    image : numpy.ndarray
+        ``(rows, cols, bands)``.
+    wavelength : numpy.ndarray
+        ``(bands,)`` nm.
+    names : tuple of str
+        Of the endmembers.
+
+    Returns
+    -------
+    int or None
+        Pixels from one border to the next; None: all stages are pixelwise.
+    """
+    steps, _ = drop_endmember_steps(build_chain(load_recipe(found.recipe, known), known))
+    rows, cols, bands = image.shape
+    layout = Layout(
+        rows, cols, tuple(map(float, wavelength)), (float("nan"),) * bands, endmembers=names, scale=found.scale
+    )
+    windows = [step.stage.needs(layout).window for step in steps]
+    return next((window.stride for window in reversed(windows) if window is not None), None)
 
 
 def run_stages(

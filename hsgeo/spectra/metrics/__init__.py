@@ -17,7 +17,16 @@ from hsgeo.spectra.metrics.abundances import (
 from hsgeo.spectra.metrics.endmembers import ermse, mrsa, msad, sad, sad_matrix
 from hsgeo.spectra.metrics.matching import Match, Pairing, abundance_cost, match, match_abundances, pair
 from hsgeo.spectra.metrics.reconstruction import psnr, re_rmse, re_sam, ssim
-from hsgeo.spectra.metrics.uncertainty import LEVELS, ause, coverage, crps, interval_coverage
+from hsgeo.spectra.metrics.samples import crps_samples, sample_interval, sample_quantile
+from hsgeo.spectra.metrics.uncertainty import (
+    LEVELS,
+    ause,
+    coverage,
+    crps,
+    interval_coverage,
+    interval_width,
+    sparsification,
+)
 
 __all__ = [
     "LEVELS",
@@ -29,8 +38,10 @@ __all__ = [
     "bias",
     "coverage",
     "crps",
+    "crps_samples",
     "ermse",
     "interval_coverage",
+    "interval_width",
     "mae",
     "mae_per_endmember",
     "match",
@@ -47,6 +58,9 @@ __all__ = [
     "rmse_per_endmember",
     "sad",
     "sad_matrix",
+    "sample_interval",
+    "sample_quantile",
+    "sparsification",
     "sre",
     "ssim",
 ]

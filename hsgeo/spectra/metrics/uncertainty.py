@@ -1,4 +1,4 @@
-"""Whether stated uncertainties are honest: coverage, CRPS, sparsification."""
+"""Whether stated uncertainties are honest: coverage, width, CRPS, sparsification."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["LEVELS", "ause", "coverage", "crps", "interval_coverage"]
+__all__ = ["LEVELS", "ause", "coverage", "crps", "interval_coverage", "interval_width", "sparsification"]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Levels of the marginal intervals that are reported."""
@@ -34,6 +34,28 @@ def interval_coverage(low: np.ndarray, high: np.ndarray, A_true: np.ndarray) -> 
     """
     low, high, A_true = _valid(low, high, A_true)
     return np.asarray(((low <= A_true) & (A_true <= high)).mean(axis=0))
+
+
+def interval_width(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Measure how wide stated intervals are: of two that cover the same, the narrower says more.
+
+    Parameters
+    ----------
+    low, high : numpy.ndarray
+        ``(pixels, endmembers)``. Pixels with NaN in either are left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(endmembers,)`` mean of ``high - low``, units of abundance.
+
+    Raises
+    ------
+    ConfigError
+        Shapes differ, or no pixel is valid.
+    """
+    low, high = _valid(low, high)
+    return np.asarray((high - low).mean(axis=0))
 
 
 def coverage(A: np.ndarray, std: np.ndarray, A_true: np.ndarray, *, levels: Sequence[float] = LEVELS) -> np.ndarray:
@@ -91,11 +113,8 @@ def crps(A: np.ndarray, std: np.ndarray, A_true: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(std > 0, spread, np.abs(error)).mean(axis=0))
 
 
-def ause(error: np.ndarray, uncertainty: np.ndarray, *, steps: int = 20) -> float:
-    """Measure whether the uncertain pixels are the wrong ones: area under the sparsification error curve.
-
-    The most uncertain pixels are taken away step by step; the RMSE of the rest, minus that of the rest when the
-    worst pixels are taken away instead, over the RMSE of all, is averaged over the steps (Ilg et al., 2018).
+def sparsification(error: np.ndarray, uncertainty: np.ndarray, *, steps: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Take the most uncertain pixels away step by step, and the worst ones: the error that is left (Ilg et al., 2018).
 
     Parameters
     ----------
@@ -106,8 +125,9 @@ def ause(error: np.ndarray, uncertainty: np.ndarray, *, steps: int = 20) -> floa
 
     Returns
     -------
-    float
-        0 for a perfect ranking; NaN where there is no error at all.
+    stated, best : numpy.ndarray
+        ``(steps,)`` RMSE of the rest over that of all, taken away by ``uncertainty`` and by ``error``; NaN where there
+        is no error at all.
 
     Raises
     ------
@@ -121,15 +141,40 @@ def ause(error: np.ndarray, uncertainty: np.ndarray, *, steps: int = 20) -> floa
     first, second = _valid(error, uncertainty)
     first = np.abs(first)
     if not first.any():
-        return float("nan")
+        return np.full(steps, np.nan), np.full(steps, np.nan)
     count = first.size
     left = [max(1, count - (step * count) // steps) for step in range(steps)]
+    whole = np.sqrt(np.mean(np.square(first)))
 
     def curve(rank: np.ndarray) -> np.ndarray:
         squares = np.cumsum(np.square(first[np.argsort(rank, kind="stable")]))
-        return np.sqrt(np.array([squares[k - 1] / k for k in left]))
+        return np.asarray(np.sqrt(np.array([squares[k - 1] / k for k in left])) / whole)
 
-    return float(np.mean(curve(second) - curve(first)) / np.sqrt(np.mean(np.square(first))))
+    return curve(second), curve(first)
+
+
+def ause(error: np.ndarray, uncertainty: np.ndarray, *, steps: int = 20) -> float:
+    """Measure whether the uncertain pixels are the wrong ones: area under the sparsification error curve.
+
+    The mean over the steps of what `sparsification` returns first minus what it returns second (Ilg et al., 2018).
+
+    Parameters
+    ----------
+    error, uncertainty, steps
+        As in `sparsification`.
+
+    Returns
+    -------
+    float
+        0 for a perfect ranking; NaN where there is no error at all.
+
+    Raises
+    ------
+    ConfigError
+        Shapes differ, or no pixel is valid.
+    """
+    stated, best = sparsification(error, uncertainty, steps=steps)
+    return float(np.mean(stated - best))
 
 
 def _valid(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -14,6 +14,7 @@ from hsgeo.spectra.solvers.gain import scls, split_gain
 from hsgeo.spectra.solvers.model import LARGEST_COUNT, MixingModel, mixing_model, solve_block
 from hsgeo.spectra.solvers.sunsal import SparseModel, solve_sparse_block, sparse_model, sunsal
 from hsgeo.spectra.solvers.sunsal_tv import TvResult, sunsal_tv
+from hsgeo.spectra.solvers.sure import SureBlend, perturbation, perturbed, sure_blend
 from hsgeo.spectra.solvers.vector_rof import vector_rof
 from hsgeo.spectra.solvers.vector_tv import (
     VectorTvModel,
@@ -31,6 +32,7 @@ __all__ = [
     "ErrorModel",
     "MixingModel",
     "SparseModel",
+    "SureBlend",
     "TorchModel",
     "TvResult",
     "VectorTvModel",
@@ -48,6 +50,8 @@ __all__ = [
     "mixing_model",
     "nnls",
     "noise_factor",
+    "perturbation",
+    "perturbed",
     "residual_rmse",
     "scls",
     "solve_block",
@@ -60,6 +64,7 @@ __all__ = [
     "std_block",
     "sunsal",
     "sunsal_tv",
+    "sure_blend",
     "torch_model",
     "ucls",
     "vector_rof",

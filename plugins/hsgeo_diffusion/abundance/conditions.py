@@ -9,6 +9,7 @@ import numpy as np
 from hsgeo.nn.pixel_maps import MAPS, pixel_maps, reach
 from hsgeo.nn.spectral_volume import spectral_volume
 from hsgeo.spectra.solvers.estimate import Estimate, Mixing, estimate
+from hsgeo.spectra.structured import column_offsets
 from hsgeo_diffusion.abundance.smooth import WEIGHTS, Smoother, coordinates, smoothed
 
 __all__ = ["CONDITIONS", "FIRST", "GUIDE", "Conditions", "conditions"]
@@ -59,7 +60,13 @@ class Conditions:
 
 
 def conditions(
-    spectra: np.ndarray, wavelength: np.ndarray, mix: Mixing, smooth: Smoother, first: np.ndarray | None
+    spectra: np.ndarray,
+    wavelength: np.ndarray,
+    mix: Mixing,
+    smooth: Smoother,
+    first: np.ndarray | None,
+    *,
+    destripe: bool = False,
 ) -> Conditions:
     """Turn the spectra of a window into the input of the network.
 
@@ -75,6 +82,9 @@ def conditions(
         Of the same.
     first : numpy.ndarray or None
         Abundances of an earlier stage ``(endmember, y, x)``, if it sees more than the pixel.
+    destripe : bool
+        Whether offsets of whole columns are taken out first, where they are sure
+        (`hsgeo.spectra.structured.column_offsets`).
 
     Returns
     -------
@@ -85,9 +95,15 @@ def conditions(
     est = estimate(spectra.reshape(bands, -1), mix)
     valid = np.isfinite(est.closed[0]).reshape(height, width)
     shape = (-1, height, width)
+    C = coordinates(est.filled.reshape(shape), valid, smooth)
+    if destripe:
+        offsets = column_offsets(C, valid)
+        if offsets.any():
+            stripes = np.einsum("bc,xc->bx", smooth.model.colour, offsets).astype(np.float32)
+            est = estimate((spectra - stripes[:, None]).reshape(bands, -1), mix)
+            C = coordinates(est.filled.reshape(shape), valid, smooth)
     closed = np.where(valid, est.closed.reshape(shape), 0)
     far = np.where(valid, reach(est.std).reshape(shape), 0).astype(np.float32)
-    C = coordinates(est.filled.reshape(shape), valid, smooth)
 
     def told(A: np.ndarray) -> np.ndarray:
         off = (A - closed) / np.maximum(far, _LEAST)

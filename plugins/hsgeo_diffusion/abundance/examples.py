@@ -12,7 +12,7 @@ from hsgeo.synthetic.lessons import Lesson, lesson
 from hsgeo_diffusion.abundance.conditions import conditions
 from hsgeo_diffusion.abundance.smooth import smoother
 
-__all__ = ["Example", "example", "turned"]
+__all__ = ["Example", "example", "example_of", "turned"]
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,27 @@ def example(
         Input and target.
     """
     rng = np.random.default_rng([seed, size, count, index, 5, int(strange)])
-    scene = lesson(rng, size, count, snr=snr, strange=strange)
+    return example_of(lesson(rng, size, count, snr=snr, strange=strange), first=first)
+
+
+def example_of(scene: Lesson, *, first: Callable[[Lesson], np.ndarray] | None) -> Example:
+    """Turn a scene into what the network sees of it, and what it should say.
+
+    Parameters
+    ----------
+    scene : Lesson
+        With and without noise.
+    first : callable or None
+        Gives the first guess.
+
+    Returns
+    -------
+    Example
+        Input and target.
+    """
     mix = mixing(scene.E, scene.noise, peak=scene.peak)
     c = conditions(scene.noisy, scene.wavelength, mix, smoother(mix), None if first is None else first(scene))
-    target = estimate(scene.clean.reshape(len(scene.E), -1), mix).closed.reshape(count, size, size)
+    target = estimate(scene.clean.reshape(len(scene.E), -1), mix).closed.reshape(scene.A.shape)
     valid = c.valid & np.isfinite(target[0])
     half = np.float16
     return Example(

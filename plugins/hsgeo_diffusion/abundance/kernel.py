@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,77 +11,14 @@ import xarray as xr
 
 from hsgeo.nn.threads import one_thread
 from hsgeo.plugin import ApplyContext
-from hsgeo.spectra.solvers.estimate import Mixing, residual
-from hsgeo_diffusion.abundance.conditions import Conditions, conditions
+from hsgeo.spectra.solvers.estimate import residual
+from hsgeo_diffusion.abundance.conditions import Conditions
+from hsgeo_diffusion.abundance.knowledge import Knowledge, candidates
 from hsgeo_diffusion.abundance.network import ResUNet2D
-from hsgeo_diffusion.abundance.refine import CELL, posterior_mean, posterior_samples
-from hsgeo_diffusion.abundance.smooth import Smoother, smoothed
+from hsgeo_diffusion.abundance.refine import CELL, posterior_samples
 from hsgeo_diffusion.config import AbundanceDiffusionOptions
 
-__all__ = ["CANDIDATES", "AbundanceDiffusionKernel", "Knowledge", "candidates"]
-
-CANDIDATES = ("pixelwise", "vector-tv", "network")
-"""What the result is blended of."""
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """What the fit has found out, ready for use.
-
-    Parameters
-    ----------
-    wavelength : numpy.ndarray
-        ``(band,)`` nm.
-    mix : Mixing
-        Endmembers, convention, noise.
-    smooth : Smoother
-        The same in coordinates of unit noise.
-    tv_weight : float
-        Of the total variation, in units of the noise.
-    informed : bool
-        Whether the earlier stage's abundances say more than each pixel does.
-    shares : tuple of float
-        Of the `CANDIDATES`, sum one.
-    """
-
-    wavelength: np.ndarray
-    mix: Mixing
-    smooth: Smoother
-    tv_weight: float
-    informed: bool
-    shares: tuple[float, ...]
-
-
-def candidates(
-    network: ResUNet2D | None, c: Conditions, known: Knowledge, *, turns: int, guide: bool, device: str
-) -> np.ndarray:
-    """Estimate the abundances of a window in every way that has a share.
-
-    Parameters
-    ----------
-    network : ResUNet2D or None
-        None only where it has no share.
-    c : Conditions
-        The window.
-    known : Knowledge
-        What is known of the scene.
-    turns, guide, device
-        As in `hsgeo_diffusion.abundance.refine.posterior_mean`.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(candidate, endmember, y, x)`` float32; 0 for those without a share.
-    """
-    out = np.zeros((len(CANDIDATES), *c.closed.shape), np.float32)
-    out[0] = c.closed
-    if known.shares[1] > 0:
-        # a pixel whose smoothed amounts are all 0 has no composition there: it keeps its own
-        found = smoothed(c.coordinates, known.tv_weight, known.smooth)
-        out[1] = np.where(np.isfinite(found), found, c.closed)
-    if known.shares[2] > 0 and network is not None:
-        out[2] = posterior_mean(network, [c], turns=turns, guide=guide, device=device)[0]
-    return out
+__all__ = ["AbundanceDiffusionKernel"]
 
 
 def _filled(Y: np.ndarray) -> tuple[slice, slice] | None:
@@ -132,7 +68,7 @@ class AbundanceDiffusionKernel:
         """Give ``abundance (window, endmember, y, x)``, what it rests on, and samples where they are asked for."""
         Y = windows["spectra"].transpose("window", "band", "y", "x").values
         first = None
-        if self._known.informed:
+        if "abundance" in windows:
             first = windows["abundance"].transpose("window", "endmember", "y", "x").values
         count, samples = self._known.mix.E.shape[1], self._options.samples
         shape = (len(Y), count, *Y.shape[2:])
@@ -146,17 +82,12 @@ class AbundanceDiffusionKernel:
                 if box is None:
                     continue
                 at = (k, slice(None), *box)
-                c = conditions(
-                    Y[at],
-                    self._known.wavelength,
-                    self._known.mix,
-                    self._known.smooth,
-                    None if first is None else first[at],
-                )
-                found = self._blended(c)
+                guess = None if first is None else first[at]
+                c = self._known.see(Y[at], guess, destripe=self._options.destripe)
+                found = self._blended(c, guess)
                 found[:, ~c.valid] = np.nan
                 A[at] = found
-                gain[(k, *box)], rmse[(k, *box)] = residual(Y[at], found, self._known.mix)
+                gain[(k, *box)], rmse[(k, *box)] = residual(Y[at], found, self._known.plain)
                 influence[(k, *box)] = 0.5 * np.abs(found - c.closed).sum(axis=0)
                 if samples:
                     corner = (int(windows["row"][k]) + box[0].start, int(windows["col"][k]) + box[1].start)
@@ -165,10 +96,18 @@ class AbundanceDiffusionKernel:
                     S[(k, slice(None), slice(None), *box)] = drawn
         return self._dataset(A, S, gain, rmse, influence)
 
-    def _blended(self, c: Conditions) -> np.ndarray:
-        o = self._options
-        found = candidates(self._network, c, self._known, turns=o.turns, guide=o.guide, device=self._device)
-        shares = np.asarray(self._known.shares, np.float32)
+    def _blended(self, c: Conditions, first: np.ndarray | None) -> np.ndarray:
+        o, shares = self._options, np.asarray(self._known.shares, np.float32)
+        found = candidates(
+            self._network,
+            c,
+            first,
+            self._known,
+            wanted=tuple(shares > 0),
+            turns=o.turns,
+            guide=o.guide,
+            device=self._device,
+        )
         return np.asarray(np.einsum("k,kpyx->pyx", shares, found), np.float32)
 
     def _drawn(self, c: Conditions, found: np.ndarray, corner: tuple[int, int], ctx: ApplyContext) -> np.ndarray:
@@ -197,11 +136,12 @@ class AbundanceDiffusionKernel:
         if self._known.mix.peak:
             out["gain"] = (("window", "y", "x"), gain)
         if self._options.samples:
-            quantiles = np.asarray(self._options.quantiles, np.float32)
+            # such that new draws fall below as often as they say (hsgeo.spectra.metrics.sample_quantile)
+            quantiles = np.asarray(self._options.quantiles, np.float64)
             out["abundance_std"] = (dims, S.std(axis=1, ddof=1))
             out["abundance_quantile"] = (
                 ("window", "quantile", *dims[1:]),
-                np.moveaxis(np.quantile(S, quantiles, axis=1), 0, 1).astype(np.float32),
+                np.moveaxis(np.quantile(S, quantiles, axis=1, method="weibull"), 0, 1).astype(np.float32),
             )
             coords["quantile"] = list(self._options.quantiles)
             if self._options.keep_samples:

@@ -26,7 +26,10 @@ from hsgeo_diffusion.abundance.network import (
     denoised,
 )
 
-__all__ = ["AbundanceTask", "start_from"]
+__all__ = ["JUDGE_SEED", "AbundanceTask", "judged", "stacked", "start_from"]
+
+JUDGE_SEED = 1_000_003
+"""The same validation scenes for every training; not a seed to train with."""
 
 _START = "hybridstu-zero/1"
 _FLOOR = 1e-3  # abundance: no reward for being more exact than this
@@ -40,7 +43,6 @@ _SAMPLED_WEIGHT = 0.5  # of their loss, which is noisier
 _GUESSED = 3, 5  # so many of so many examples have a first guess; it takes most of the time of making them
 _UNGUIDED = 0.3  # share of examples without a guide
 _LEAST_REACH = 1e-4  # abundance: corrections are not told finer than that
-_JUDGE_SEED = 1_000_003  # the same validation scenes for every training; not a seed to train with
 _JUDGED = (
     *((f"ratio_{snr:g}dB", snr, False) for snr in (10.0, 20.0, 30.0, 40.0)),
     *((f"strange_{snr:g}dB", snr, True) for snr in (20.0, 30.0)),
@@ -120,7 +122,12 @@ class AbundanceTask:
         chosen = rng.choice(np.arange(oldest, newest), amount, replace=False)
         ways = rng.integers(0, 8, amount)
         drawn = [self._example(size, count, int(index)) for index in chosen]
-        batch = _stack([turned(x, int(way)) for x, way in zip(drawn, ways, strict=True)])
+        return self.made([turned(x, int(way)) for x, way in zip(drawn, ways, strict=True)], rng)
+
+    def made(self, examples: list[Example], rng: np.random.Generator) -> dict[str, Tensor]:
+        """Stack examples to a batch, and draw what each is told and at which noise level."""
+        amount = len(examples)
+        batch = stacked(examples)
         batch["maps"][torch.from_numpy(rng.random(amount) < _UNGUIDED), :, GUIDE] = 0
         # one example in so many, at a place that changes: the share of a batch is not left to chance
         sampled = (np.arange(amount) + rng.random()) * _SAMPLED % 1 < _SAMPLED
@@ -129,11 +136,14 @@ class AbundanceTask:
         batch["noise"] = torch.from_numpy(rng.standard_normal(batch["closed"].shape, np.float32))
         return batch
 
+    def guess(self, index: int) -> Callable[[Lesson], np.ndarray] | None:
+        """Tell what gives the first guess of an example, if it has one."""
+        return self.first if index % _GUESSED[1] < _GUESSED[0] else None
+
     def _example(self, size: int, count: int, index: int) -> Example:
         key = (size, count, index)
         if key not in self._kept:
-            first = self.first if index % _GUESSED[1] < _GUESSED[0] else None
-            self._kept[key] = example(self.seed, size, count, index, first=first)
+            self._kept[key] = example(self.seed, size, count, index, first=self.guess(index))
             while len(self._kept) > self.shelf * 2 * len(COUNTS):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -165,28 +175,17 @@ class AbundanceTask:
         """Judge on fixed scenes: aRMSE of the mean over the closed form's, geometric mean by noise level, and mean."""
         if not self._judged:
             self._judged = [
-                (name, _stack([self._judge(s, c, i, snr, strange) for i in range(3)]))
+                (name, stacked([self._judge(s, c, i, snr, strange) for i in range(3)]))
                 for name, snr, strange in _JUDGED  # other seeds than those of the training
                 for c, s in _JUDGED_KINDS
             ]
         found: dict[str, list[float]] = {}
         first: list[float] = []
-        device = next(module.parameters()).device
-        with torch.no_grad():
-            for name, cpu in self._judged:
-                batch = {k: v.to(device) for k, v in cpu.items()}
-                for alone in (False, True) if name == "ratio_20dB" else (False,):
-                    maps = batch["maps"].clone()
-                    if alone:
-                        maps[:, :, FIRST : FIRST + 2] = 0
-                    sigma = torch.full((len(maps),), HIGHEST, device=device)
-                    move = denoised(
-                        module, torch.zeros_like(batch["closed"]), sigma, maps, batch["volume"], batch["correlation"]
-                    )
-                    ratio = _ratio(onto_simplex(batch["closed"] + batch["reach"] * move), batch).cpu().tolist()
-                    found.setdefault(f"alone_{name}" if alone else name, []).extend(ratio)
-                guess = batch["closed"] + batch["reach"].clamp(min=_LEAST_REACH) * batch["maps"][:, :, FIRST]
-                first.extend(_ratio(guess, batch).cpu().tolist() if name.startswith("ratio") else [])
+        for name, batch in self._judged:
+            for alone in (False, True) if name == "ratio_20dB" else (False,):
+                found.setdefault(f"alone_{name}" if alone else name, []).extend(judged(module, batch, alone=alone))
+            guess = batch["closed"] + batch["reach"].clamp(min=_LEAST_REACH) * batch["maps"][:, :, FIRST]
+            first.extend(_ratio(guess, batch).tolist() if name.startswith("ratio") else [])
         out = {name: float(np.exp(np.mean(np.log(values)))) for name, values in found.items()}
         out["worst"] = max(max(values) for values in found.values())
         out["first_guess"] = float(np.exp(np.mean(np.log(first))))
@@ -194,7 +193,7 @@ class AbundanceTask:
         return out
 
     def _judge(self, size: int, count: int, index: int, snr: float, strange: bool) -> Example:
-        return example(_JUDGE_SEED, size, count, index, first=self.first, snr=snr, strange=strange)
+        return example(JUDGE_SEED, size, count, index, first=self.first, snr=snr, strange=strange)
 
 
 def start_from(network: ResUNet2D, path: Path) -> None:
@@ -222,7 +221,38 @@ def start_from(network: ResUNet2D, path: Path) -> None:
     network.load_state_dict(known, strict=False)
 
 
-def _stack(examples: list[Example]) -> dict[str, Tensor]:
+def judged(module: torch.nn.Module, batch: dict[str, Tensor], *, alone: bool = False) -> list[float]:
+    """Judge the mean that a network gives: the aRMSE of each scene over that of the closed form.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, on any device.
+    batch : dict of str to torch.Tensor
+        From `stacked`, on the CPU.
+    alone : bool
+        Whether the first guess is withheld.
+
+    Returns
+    -------
+    list of float
+        One for each scene.
+    """
+    device = next(module.parameters()).device
+    batch = {name: values.to(device) for name, values in batch.items()}
+    maps = batch["maps"].clone()
+    if alone:
+        maps[:, :, FIRST : FIRST + 2] = 0
+    sigma = torch.full((len(maps),), HIGHEST, device=device)
+    with torch.no_grad():
+        move = denoised(module, torch.zeros_like(batch["closed"]), sigma, maps, batch["volume"], batch["correlation"])
+        found: list[float] = _ratio(onto_simplex(batch["closed"] + batch["reach"] * move), batch).cpu().tolist()
+    return found
+
+
+def stacked(examples: list[Example]) -> dict[str, Tensor]:
+    """Stack examples of one size and count to float32 tensors on the CPU, by the names of `Example`."""
+
     def all_of(name: str) -> Tensor:
         return torch.from_numpy(np.stack([getattr(e, name) for e in examples]).astype(np.float32))
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec, Window
-from hsgeo.spectra.calibrated import told_noise
+from hsgeo.spectra.calibrated import calibrated_noise, told_noise
 from hsgeo.spectra.solvers.estimate import Mixing, mixing
 from hsgeo_diffusion.config import AbundanceDiffusionOptions
 from hsgeo_diffusion.weights import ABUNDANCE
@@ -107,6 +107,7 @@ class AbundanceDiffusion:
                 attrs={"long_name": "posterior samples of the abundance", "units": "1"},
                 coords={"sample": tuple(range(o.samples))},
                 range=(0.0, 1.0),
+                sum="one",
             )
         return out
 
@@ -121,26 +122,26 @@ class AbundanceDiffusion:
     def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
         """Learn the noise of every band, which weights are used, and the shares of the candidates."""
         spectra = sample["spectra"].transpose("patch", "band", "y", "x").values
-        noise = told_noise(np.moveaxis(spectra, 1, -1).reshape(-1, spectra.shape[1]))
+        pixels = np.moveaxis(spectra, 1, -1).reshape(-1, spectra.shape[1])
+        noise, told = calibrated_noise(pixels), told_noise(pixels)
         network, record = ABUNDANCE.first(self.options.weights) if self._networked else (None, {})
         from hsgeo_diffusion.abundance.fitting import learnt
 
-        found = learnt(sample, self._mixing(sample, noise), network, options=self.options, ctx=ctx)
-        return found.assign(band_noise=("band", noise)).assign_attrs(record)
+        found = learnt(sample, self._mixing(sample, told), noise, network, options=self.options, ctx=ctx)
+        return found.assign(band_noise=("band", told)).assign_attrs(record)
 
     def setup(self, state: xr.Dataset, device: str) -> AbundanceDiffusionKernel:
         """Load the network, and set up the endmembers and the noise in ``state``."""
         network: Any = None
         if self._networked:  # first of all: it tells where torch is missing
             network = ABUNDANCE.same(self.options.weights, state.attrs, device=device)
-        from hsgeo_diffusion.abundance.kernel import AbundanceDiffusionKernel, Knowledge
-        from hsgeo_diffusion.abundance.smooth import smoother
+        from hsgeo_diffusion.abundance.kernel import AbundanceDiffusionKernel
+        from hsgeo_diffusion.abundance.knowledge import knowledge
 
-        mix = self._mixing(state, state["band_noise"].values)
-        known = Knowledge(
+        known = knowledge(
+            self._mixing(state, state["band_noise"].values),
             state["wavelength"].values,
-            mix,
-            smoother(mix),
+            band_weight=state["band_weight"].values,
             tv_weight=float(state["tv_weight"]),
             informed=bool(state["informed"]),
             shares=tuple(float(share) for share in state["share"].values),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hsgeo.nn import Moment, TrainingResult, train
 from hsgeo.plugin import ConfigError, shipped_weights
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from hsgeo_diffusion.abundance.learning import AbundanceTask
 
 __all__ = ["SIZES", "AbundancePriorTrainer"]
 
@@ -17,6 +22,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 """Arguments of `hsgeo_diffusion.abundance.network.ResUNet2D` by name; the shipped weights are ``full``."""
 
+_NAME = "abundance-prior"
 _START = "hybridstu-zero"  # an hour of training that need not be repeated
 _FIRST = "hybridstu"  # whose maps the network meets as first guesses: the stage before it in the recipe semi-blind
 
@@ -37,23 +43,20 @@ class AbundancePriorTrainer:
         resume: bool,
         command: str,
         progress: Callable[[Moment], None],
+        finetune: xr.Dataset | None = None,
     ) -> TrainingResult:
-        """Train within a budget (`hsgeo.nn.train`), and leave weights and model card in ``out``.
+        """Train, or adapt the shipped weights to a scene (`hsgeo.nn.train`), and leave weights and card in ``out``.
 
         Raises
         ------
         ConfigError
-            There is no such size.
+            There is no such size, or none of the shipped weights.
         """
-        from hsgeo_diffusion.abundance.first import FirstGuess
-        from hsgeo_diffusion.abundance.learning import AbundanceTask
-
         if size not in SIZES:
             raise ConfigError(f"size {size!r} of abundance-prior", ", ".join(SIZES))
-        # the small network has other widths, and starts from nothing
-        start = shipped_weights(_START) if size == "full" else None
+        task, settings = _task(seed, size) if finetune is None else _adapting(finetune, seed, size)
         return train(
-            AbundanceTask(seed=seed, first=FirstGuess(_FIRST), start=start, config=SIZES[size]),
+            task,
             out=out,
             budget=budget,
             device=device,
@@ -63,10 +66,32 @@ class AbundancePriorTrainer:
             resume=resume,
             command=command,
             progress=progress,
-            learning_rate=6e-4,
             warmup=0.04,
             weight_decay=1e-4,
-            ema=0.998,
-            name="abundance-prior",
+            name=_NAME,
             storage="float16",
+            **settings,
         )
+
+
+def _task(seed: int, size: str) -> tuple[AbundanceTask, dict[str, float]]:
+    from hsgeo_diffusion.abundance.first import FirstGuess
+    from hsgeo_diffusion.abundance.learning import AbundanceTask
+
+    # the small network has other widths, and starts from nothing
+    start = shipped_weights(_START) if size == "full" else None
+    task = AbundanceTask(seed=seed, first=FirstGuess(_FIRST), start=start, config=SIZES[size])
+    return task, {"learning_rate": 6e-4, "ema": 0.998}
+
+
+def _adapting(scene: xr.Dataset, seed: int, size: str) -> tuple[AbundanceTask, dict[str, float]]:
+    from hsgeo_diffusion.abundance.finetune import SceneTask
+    from hsgeo_diffusion.abundance.first import FirstGuess
+
+    if size != "full":
+        raise ConfigError(
+            f"size {size!r} together with a scene to fine-tune on", "'full', as the shipped weights are", "Leave it out"
+        )
+    task = SceneTask(scene, weights=shipped_weights(_NAME), seed=seed, first=FirstGuess(_FIRST))
+    # a sixth of the rate that trained the weights: they shall move, not begin again; fewer steps, a shorter average
+    return task, {"learning_rate": 1e-4, "ema": 0.99}

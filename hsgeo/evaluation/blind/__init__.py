@@ -1,0 +1,1 @@
+"""The blind benchmark: recipes side by side, from image to endmembers and abundances."""

@@ -1,0 +1,1 @@
+"""The uncertainty benchmark: scenes unlike those of training, true endmembers given, intervals against truths."""
