@@ -28,6 +28,14 @@ def data_dir():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _quick_default():
+    """Let tests that name no recipe run the quick one: the default's networks are tested on their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hsgeo.stages.recipe.DEFAULT_RECIPE", "classical")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Unpacked files of the tests go to a folder of the tests, in their worker processes too."""
     before = os.environ.get("HSGEO_CACHE")

@@ -15,7 +15,7 @@ from hsgeo.plugin.registry import Registry
 
 __all__ = ["DEFAULT_RECIPE", "Output", "Recipe", "SceneOptions", "StageUse", "explain", "load_recipe", "override"]
 
-DEFAULT_RECIPE = "classical"  # until the networks land
+DEFAULT_RECIPE = "semi-blind"
 
 _FLAGS = ("cloud", "cloud_shadow", "cirrus", "snow", "glint", "saturated", "invalid")
 

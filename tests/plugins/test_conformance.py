@@ -187,6 +187,22 @@ def test_hybridstu_scene(check):
     check()
 
 
+@parametrize_with_checks("endmember-diffusion", after=SOLVE, known=known_scene(noise=0.02))
+def test_endmember_diffusion(check):
+    check()
+
+
+@parametrize_with_checks(
+    "endmember-diffusion",
+    options={"prior": "library"},
+    before=({"use": "vca", "with": {"restarts": 2, "count": 3}},),
+    after=SOLVE,
+    known=known_scene(noise=0.02),
+)
+def test_endmember_diffusion_with_a_library(check):
+    check()
+
+
 @pytest.mark.parametrize(
     ("kind", "file"),
     [

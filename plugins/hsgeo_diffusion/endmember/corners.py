@@ -40,7 +40,9 @@ class Corners(NamedTuple):
     moved: bool
 
 
-def better_corners(cloud: Cloud, given: np.ndarray, *, margin: float, rng: np.random.Generator) -> Corners:
+def better_corners(
+    cloud: Cloud, given: np.ndarray, *, margins: tuple[float, float, float], rng: np.random.Generator
+) -> Corners:
     """Look for corners that explain the cloud better than the given ones, and keep these otherwise.
 
     Proposals: the given corners, moved to the purest pixels near them, abundances and corners in turn; and corners of
@@ -53,8 +55,9 @@ def better_corners(cloud: Cloud, given: np.ndarray, *, margin: float, rng: np.ra
         Of the scene.
     given : numpy.ndarray
         ``(K, endmembers)``.
-    margin : float
-        Nats per pixel that a proposal has to be better by.
+    margins : tuple of float
+        Nats per pixel that a proposal has to be better by than what is held: one near the given corners, one further
+        off, and one of the smoothed cloud itself.
     rng : numpy.random.Generator
         Draws the starts of the largest simplex.
 
@@ -64,19 +67,23 @@ def better_corners(cloud: Cloud, given: np.ndarray, *, margin: float, rng: np.ra
         In the order and with the lengths of the given ones.
     """
     count = given.shape[1]
-    proposals = [_settled(cloud, given, reach=reach, share=_PURE[1]) for reach in _REACHES]
+    groups = [[_settled(cloud, given, reach=reach, share=_PURE[1])] for reach in _REACHES]
     length = np.linalg.norm(cloud.calm, axis=0)
     bright = np.flatnonzero(length > max(_DIM * np.sqrt(len(given)), _SHADED * float(np.median(length))))
     if 2 <= count <= min(len(given), bright.size):
         seen = cloud.calm[:, bright]
+        own: list[np.ndarray] = []
         for start in (_successive(seen, count), _largest(seen, count, rng)):
-            proposals += [_matched(_settled(cloud, start, reach=np.inf, share=share), given) for share in _PURE]
-    before = evidence(cloud, given)
-    found = [evidence(cloud, c) for c in proposals]
-    best = int(np.argmax(found))
-    if not found[best] > before + margin:
-        return Corners(given, 0.0, False)
-    return Corners(proposals[best], float(found[best] - before), True)
+            own += [_matched(_settled(cloud, start, reach=np.inf, share=share), given) for share in _PURE]
+        groups.append(own)
+    before = held = evidence(cloud, given)
+    chosen = given
+    for proposals, margin in zip(groups, margins, strict=False):  # without bright pixels there are none of the cloud
+        found = [evidence(cloud, c) for c in proposals]
+        best = int(np.argmax(found))
+        if found[best] > held + margin:
+            held, chosen = found[best], proposals[best]
+    return Corners(chosen, float(held - before) if chosen is not given else 0.0, chosen is not given)
 
 
 def are_pixels(E: np.ndarray, pixels: np.ndarray, noise: np.ndarray) -> bool:
