@@ -78,10 +78,11 @@ class EndmemberDiffusionOptions(_Options):
         description="prior 'library': file of the library, as `hsgeo library` reads it; by default 1200 procedural "
         "spectra. Leave out what was taken from the scene itself",
     )
-    corners: Literal["auto", "keep"] = Field(
+    corners: Literal["auto", "all", "keep"] = Field(
         "auto",
-        description="'auto': better corners are looked for where noise limits the scene, and taken if their evidence is "
-        "higher; 'keep': spectra are freed of noise only",
+        description="'auto': endmembers that are single noisy pixels (as of vca or nfindr) are replaced by means of "
+        "the purest pixels, if these explain the scene better; 'all': means of pixels, too, below 15 dB, where that "
+        "helps or harms; 'keep': spectra are freed of noise only",
     )
     seed: int = Field(0, ge=0, description="of the procedural library")
     weights: str | None = Field(

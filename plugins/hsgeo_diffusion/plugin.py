@@ -32,8 +32,8 @@ def hsgeo_stages() -> Iterator[StageRecord]:
     yield StageRecord(
         "endmember-diffusion",
         "hsgeo_diffusion.endmember.stage:EndmemberDiffusion",
-        "noisy or drifted endmembers made again from the scene and a prior of spectra, learned or a library; left alone "
-        "where noise has not made them wrong",
+        "noisy or drifted endmembers made again from the scene and a prior of spectra, learned or a library; left "
+        "alone where noise has not made them wrong",
         "hsgeo_diffusion.config:EndmemberDiffusionOptions",
         reads=(tile("spectra"), scene("endmembers")),
         writes=(scene("endmembers"),),

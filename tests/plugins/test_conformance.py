@@ -203,6 +203,39 @@ def test_endmember_diffusion_with_a_library(check):
     check()
 
 
+SMALL_PRIOR = SMALL.with_name(SMALL.name.replace("conformance", "conformance-prior"))
+
+
+@pytest.fixture(scope="module")
+def _small_prior():
+    """Write weights of a small diffusion network, for the same reason."""
+    from tests.plugins.hsgeo_diffusion.small import small_weights
+
+    small_weights(SMALL_PRIOR)
+    yield
+    SMALL_PRIOR.unlink()
+
+
+@pytest.mark.usefixtures("_small_prior")
+@parametrize_with_checks("abundance-diffusion", options={"weights": str(SMALL_PRIOR)}, known=TALL)
+def test_abundance_diffusion(check):
+    check()
+
+
+@pytest.mark.usefixtures("_small_prior")
+@parametrize_with_checks(
+    "abundance-diffusion",
+    options={
+        "weights": str(SMALL_PRIOR), "choose": "network", "gain": "pixel",
+        "samples": 2, "steps": 2, "quantiles": (0.1, 0.9), "keep_samples": True,
+    },
+    before=({"use": "fcls"},),
+    known=TALL,
+)  # fmt: skip
+def test_abundance_diffusion_with_samples(check):
+    check()
+
+
 @pytest.mark.parametrize(
     ("kind", "file"),
     [

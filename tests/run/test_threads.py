@@ -7,6 +7,7 @@ from threading import Barrier
 import dask
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401  its BLAS is there before a limit is set
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import hsgeo

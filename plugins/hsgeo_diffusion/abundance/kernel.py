@@ -11,11 +11,12 @@ import xarray as xr
 
 from hsgeo.nn.threads import one_thread
 from hsgeo.plugin import ApplyContext
+from hsgeo.spectra.simplex import project_simplex
 from hsgeo.spectra.solvers.estimate import residual
 from hsgeo_diffusion.abundance.conditions import Conditions
 from hsgeo_diffusion.abundance.knowledge import Knowledge, candidates
 from hsgeo_diffusion.abundance.network import ResUNet2D
-from hsgeo_diffusion.abundance.refine import CELL, posterior_samples
+from hsgeo_diffusion.abundance.refine import CELL, posterior_mean, posterior_samples
 from hsgeo_diffusion.config import AbundanceDiffusionOptions
 
 __all__ = ["AbundanceDiffusionKernel"]
@@ -114,13 +115,13 @@ class AbundanceDiffusionKernel:
         """Draw samples around the result: the network says how they part, the blend where they are."""
         assert self._network is not None  # the stage loads it where samples are asked for
         count, height, width = c.closed.shape
+        told = {"guide": self._options.guide, "device": self._device}
+        shift = found - posterior_mean(self._network, [c], **told)[0]
         out = np.empty((self._options.samples, count, height, width), np.float32)
         for s in range(len(out)):
             draw: Callable[[int], np.ndarray] = partial(_noise, ctx, corner, (count, height, width), s)
-            out[s] = posterior_samples(
-                self._network, [c], noise=[draw], steps=self._options.steps, guide=self._options.guide,
-                device=self._device,
-            )[0]  # fmt: skip
+            drawn = posterior_samples(self._network, [c], noise=[draw], steps=self._options.steps, **told)[0]
+            out[s] = project_simplex(drawn + shift, axis=0)
         return out
 
     def _dataset(

@@ -84,14 +84,16 @@ def cloud_of(patches: Sequence[np.ndarray], dimensions: int, *, rng: np.random.G
         None: fewer than 30 complete pixels.
     """
     bands = patches[0].shape[0]
-    flat = [patch.reshape(bands, -1).astype(np.float64) for patch in patches]
+    flat = [np.asarray(patch.reshape(bands, -1), np.float32) for patch in patches]
     known = [np.isfinite(Y).all(axis=0) & (Y != 0).any(axis=0) for Y in flat]
     whole = np.concatenate([Y[:, k] for Y, k in zip(flat, known, strict=True)], axis=1)
     if whole.shape[1] < max(_FEWEST, 2 * dimensions):
         return None
-    noise = calibrated_noise(whole.T.astype(np.float32))
-    Z = whole / noise[:, None]
-    values, vectors = np.linalg.eigh(np.einsum("an,bn->ab", Z, Z))
+    noise = calibrated_noise(whole.T)
+    gram = np.zeros((bands, bands))
+    for Y, k in zip(flat, known, strict=True):  # patch by patch: float64 of the whole sample would be twice its size
+        gram += np.einsum("an,bn->ab", Y[:, k] / noise[:, None], Y[:, k] / noise[:, None])
+    values, vectors = np.linalg.eigh(gram)
     basis = vectors[:, ::-1][:, : min(dimensions, bands)]
     images = []
     for patch, Y, k in zip(patches, flat, known, strict=True):
@@ -106,7 +108,8 @@ def cloud_of(patches: Sequence[np.ndarray], dimensions: int, *, rng: np.random.G
     )
     if weight:
         smooth = _full_contrast(raw, smooth)
-    snr = 10 * np.log10(np.mean(whole**2) / np.mean(noise**2))
+    power = float(np.diag(gram) @ noise**2) / whole.size
+    snr = 10 * np.log10(power / np.mean(noise**2))
     wrong = _errors(values[::-1][: basis.shape[1]] / whole.shape[1], bands, whole.shape[1])
     return Cloud(noise, basis, wrong, whole, raw, smooth, max(left, _LEAST), weight, float(snr))
 

@@ -12,7 +12,7 @@ from hsgeo_diffusion.endmember.cloud import Cloud
 
 __all__ = ["Corners", "are_pixels", "better_corners", "evidence"]
 
-_REACHES = (2.0, 8.0)  # noise standard deviations: how far from a given corner its pixels are looked for
+_REACH = 2.0  # noise standard deviations: how far from a given corner its pixels are looked for
 _PURE = (0.005, 0.02)  # shares of the pixels that make a corner: few where little is pure, many where noise is high
 _FEWEST, _MOST = 10, 400  # pixels of a corner
 _ROUNDS = 3  # of abundances and corners in turn; a fourth changes little
@@ -41,7 +41,7 @@ class Corners(NamedTuple):
 
 
 def better_corners(
-    cloud: Cloud, given: np.ndarray, *, margins: tuple[float, float, float], rng: np.random.Generator
+    cloud: Cloud, given: np.ndarray, *, margins: tuple[float, float], rng: np.random.Generator
 ) -> Corners:
     """Look for corners that explain the cloud better than the given ones, and keep these otherwise.
 
@@ -56,8 +56,8 @@ def better_corners(
     given : numpy.ndarray
         ``(K, endmembers)``.
     margins : tuple of float
-        Nats per pixel that a proposal has to be better by than what is held: one near the given corners, one further
-        off, and one of the smoothed cloud itself.
+        Nats per pixel that a proposal has to be better by than what is held: corners near the given ones, and corners
+        of the smoothed cloud itself.
     rng : numpy.random.Generator
         Draws the starts of the largest simplex.
 
@@ -67,7 +67,7 @@ def better_corners(
         In the order and with the lengths of the given ones.
     """
     count = given.shape[1]
-    groups = [[_settled(cloud, given, reach=reach, share=_PURE[1])] for reach in _REACHES]
+    groups = [[_settled(cloud, given, reach=_REACH, share=_PURE[1])]]
     length = np.linalg.norm(cloud.calm, axis=0)
     bright = np.flatnonzero(length > max(_DIM * np.sqrt(len(given)), _SHADED * float(np.median(length))))
     if 2 <= count <= min(len(given), bright.size):

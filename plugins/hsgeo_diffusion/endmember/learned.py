@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from hsgeo.nn.diffusion.denoiser import Model
 from hsgeo.nn.threads import one_thread
 from hsgeo_diffusion.endmember.deviation import Settled, settle
 from hsgeo_diffusion.endmember.examples import as_unit
@@ -54,9 +55,7 @@ class LearnedPrior:
         return settle(y, std, expected[None], self._wavelength, free=False)
 
 
-def conditional(
-    network: SpectrumDenoiser,
-) -> object:
+def conditional(network: SpectrumDenoiser) -> Model:
     """Make a denoiser of the diffusion core: ``model(x, sigma, cond) -> x0``, given a measured spectrum.
 
     Two observations of a point, the measured one with its error and the state ``x = x0 + sigma noise``, are one with

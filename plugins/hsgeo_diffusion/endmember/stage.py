@@ -69,7 +69,7 @@ class EndmemberDiffusion:
         patches = sample["spectra"].transpose("patch", "band", "y", "x").values
         seed = int(ctx.rng().integers(2**31))
         found = reconstruct(
-            given.values.T, list(patches), prior, corners=self.options.corners == "auto",
+            given.values.T, list(patches), prior, corners=self.options.corners,
             rng=np.random.default_rng(seed),
         )  # fmt: skip
         E = found.E

@@ -13,6 +13,7 @@ from hsgeo_diffusion.endmember.network import LARGEST, SpectrumDenoiser
 from hsgeo_diffusion.weights import ENDMEMBER
 
 from hsgeo.errors import ConfigError
+from hsgeo.nn.diffusion.ddim import ddim
 from hsgeo.spectra.metrics import sad
 from hsgeo.synthetic import random_bands, random_spectra, reflectance
 
@@ -127,6 +128,25 @@ def test_a_state_without_information_changes_nothing():
     torch.testing.assert_close(model(values, 0.05, blind), network(values, level, fwhm))
     both = model(values, 0.05, cond)  # two equal observations: one of the joint precision
     torch.testing.assert_close(both, network(values, level / 2**0.5, fwhm))
+
+
+def test_posterior_samples_agree_where_bands_are_and_differ_elsewhere():
+    network = ENDMEMBER.first(None)[0]
+    drawn = draw_examples(np.random.default_rng(1), 1, sensor_seed=9, snr=20.0)
+    many = 48
+    cond = {
+        "values": torch.from_numpy(drawn.x).expand(many, -1),
+        "level": torch.from_numpy(np.where(GRID < 1000, drawn.level, np.float32(LARGEST))).expand(many, -1),
+        "fwhm": torch.from_numpy(drawn.fwhm).expand(many, -1),
+    }
+    cond["values"] = torch.where(cond["level"] < LARGEST, cond["values"], torch.tensor(0.9))
+    start = LARGEST * torch.randn(many, 211, generator=torch.Generator().manual_seed(0))
+    samples = ddim(conditional(network), start, levels=[LARGEST, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.0], cond=cond)
+    mean = network(cond["values"][:1], cond["level"][:1], cond["fwhm"][:1])[0].detach().numpy()
+    spread = samples.std(dim=0).numpy()
+    seen = (drawn.seen[0] > 0) & (GRID < 1000)
+    assert spread[seen].mean() < 0.2 * spread[GRID > 1100].mean()
+    assert np.abs(samples.mean(dim=0).numpy() - mean)[seen].mean() < 2 * drawn.level[0, seen].mean()
 
 
 def test_the_size_of_a_spectrum_is_told_without_its_noise():

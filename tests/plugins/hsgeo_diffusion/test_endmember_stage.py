@@ -91,9 +91,9 @@ def test_evidence_prefers_the_truth_to_wider_and_to_narrower_corners():
 def test_corners_keep_their_order():
     cloud = cloud_of([image(10.0)], 5, rng=np.random.default_rng(0))
     given = cloud.inward(E)
-    wrong = given + 15 * np.random.default_rng(2).standard_normal(given.shape)
+    wrong = 0.6 * given + 0.4 * given.mean(axis=1, keepdims=True)
     for order in ([0, 1, 2], [2, 0, 1]):
-        found = better_corners(cloud, wrong[:, order], margins=(0.0, 0.0, 0.0), rng=np.random.default_rng(0))
+        found = better_corners(cloud, wrong[:, order], margins=(0.0, 0.0), rng=np.random.default_rng(0))
         assert found.moved
         assert found.gain > 0
         assert sad_matrix(found.c, given[:, order]).argmin(axis=0).tolist() == [0, 1, 2]
