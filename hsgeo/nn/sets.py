@@ -16,13 +16,14 @@ class SetPool(nn.Module):
         super().__init__()
         self.common = nn.Conv2d(2 * width, width, 1)
         self.message = nn.Conv2d(width, width, 1, bias=False)
-        for weight in (self.common.weight, self.common.bias, self.message.weight):
-            nn.init.zeros_(weight)
+        with torch.no_grad():
+            for weight in (*self.common.parameters(), *self.message.parameters()):
+                weight.zero_()
 
     def forward(self, h: Tensor, others: Tensor) -> Tensor:
         """Take ``(batch * endmember, width, y, x)`` and ``others (batch, endmember, endmember)``."""
         batch, count = others.shape[:2]
-        g = h.unflatten(0, (batch, count))
+        g = torch.unflatten(h, 0, (batch, count))
         common = self.common(torch.cat([g.mean(dim=1), g.amax(dim=1)], dim=1))
         # pixels side by side in memory: permuted, the message is one product and no copy
         m = self.message(h).permute(0, 2, 3, 1)
@@ -41,8 +42,9 @@ class SetBlock(nn.Module):
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.pool = SetPool(width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        with torch.no_grad():
+            for weight in self.second.parameters():
+                weight.zero_()
 
     def forward(self, h: Tensor, others: Tensor) -> Tensor:
         """Take ``(batch * endmember, width, y, x)`` and ``others (batch, endmember, endmember)``."""

@@ -140,7 +140,8 @@ def estimate(Y: np.ndarray, mix: Mixing) -> Estimate:
         closed, gain = split_gain(X)
     else:
         closed, gain = X, np.where(np.isfinite(X[0]), np.float32(1), np.float32(np.nan))
-    closed, gain = closed.astype(np.float32), gain.astype(np.float32)
+    closed = closed.astype(np.float32)
+    gain = np.asarray(gain, np.float32)
     known = np.isfinite(closed[0])
     E32 = mix.E.astype(np.float32)
     missing = ~np.isfinite(Y)

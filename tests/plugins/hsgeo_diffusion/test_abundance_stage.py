@@ -1,4 +1,4 @@
-"""The stage in a run: nothing moves without noise, shares are recorded, samples are there, bad weights are refused."""
+"""The stage in a run: without noise nothing moves, shares are recorded, samples are there, bad weights are refused."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from hsgeo.cli import main
 from hsgeo.synthetic import synthetic_scene
 from tests.plugins.hsgeo_diffusion.small import CONFIG, small_weights
 from tests.scenes import WAVELENGTH, endmembers, make_scene, save
-
 
 NAMES = ("dry-vegetation", "soil", "asphalt", "concrete", "water")
 AS_IT_IS = {"scene.bad_bands": [], "scene.screen": False}
