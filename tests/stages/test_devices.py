@@ -16,7 +16,7 @@ import hsgeo
 from hsgeo.stages.devices import pick_device
 from tests.scenes import make_scene
 
-hsgeo.unmix(make_scene(12, 12, 2), options={"archetypes": {"count": 2}}, notice=print).compute()
+hsgeo.unmix(make_scene(12, 12, 2), recipe="classical", options={"archetypes": {"count": 2}}, notice=print).compute()
 print(pick_device(("cpu", "cuda")), "torch" in sys.modules)
 """
 
@@ -30,7 +30,7 @@ def has_driver():
 
 
 @pytest.mark.skipif(has_driver(), reason="has a CUDA driver, so torch is asked")
-def test_without_a_driver_the_default_recipe_does_not_import_torch(tmp_path):
+def test_without_a_driver_a_recipe_without_networks_does_not_import_torch(tmp_path):
     (tmp_path / "torch.py").write_text("class cuda:\n    is_available = staticmethod(lambda: True)\n")
     place = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(

@@ -154,7 +154,7 @@ def estimate(Y: np.ndarray, mix: Mixing) -> Estimate:
     variance = np.diag(mix.covariance).astype(np.float32)[:, None]
     if mix.peak:
         amount = np.where(known, gain, 1)
-        plain = plain / amount
+        plain = np.asarray(plain / amount, np.float32)
         ones = mix.covariance.sum(axis=1).astype(np.float32)[:, None]
         a = np.where(known, closed, 0)
         variance = (variance - 2 * a * ones + a * a * ones.sum()) / amount**2

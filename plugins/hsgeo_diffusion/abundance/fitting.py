@@ -87,7 +87,14 @@ def learnt(
             "risk": ("candidate", risk),
         },
         {"candidate": list(CANDIDATES)},
+        {"told": "made of " + _in_words(known.shares)} if options.choose == "blend" else {},
     )
+
+
+def _in_words(shares: tuple[float, ...]) -> str:
+    """Name the candidates that have a share, the largest first."""
+    order = sorted(range(len(shares)), key=lambda k: -shares[k])
+    return ", ".join(f"{CANDIDATES[k]} {shares[k]:.0%}" for k in order if shares[k] >= 0.005)
 
 
 def _blended(
