@@ -7,7 +7,7 @@ import numpy as np
 from hsgeo.errors import ConfigError
 from hsgeo.spectra.noise import noise_floor, noise_std
 
-__all__ = ["calibrated_noise", "told_noise"]
+__all__ = ["CAUTION", "calibrated_noise", "told_noise"]
 
 # of the median noise: a band quieter than that is dead or made up
 _QUIETEST = 0.01
@@ -17,9 +17,9 @@ _LEAST = 0.3
 _FEWEST = 30
 # of the size of the data, told where there are too few pixels: methods then do as without noise
 _NONE = 1e-7
-# Told a little less than there is: on synthetic scenes that their endmembers do not explain it costs nothing, on others
-# 1 %; too much does harm. Chosen with sight of Samson, where it is worth 1 % at 20 dB.
-_CAUTION = 0.9
+CAUTION = 0.9
+"""Share of the noise that networks are told. On synthetic scenes that their endmembers do not explain a little less costs
+nothing, on others 1 %; too much does harm. Chosen with sight of Samson, where it is worth 1 % at 20 dB."""
 
 
 def calibrated_noise(pixels: np.ndarray) -> np.ndarray:
@@ -72,4 +72,4 @@ def told_noise(pixels: np.ndarray) -> np.ndarray:
         Standard deviation ``(bands,)``, above 0, in the units of the data. With fewer than 30 complete pixels next to
         none: the closed form stays as it is.
     """
-    return _CAUTION * calibrated_noise(pixels)
+    return CAUTION * calibrated_noise(pixels)

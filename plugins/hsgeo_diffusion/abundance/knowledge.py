@@ -52,9 +52,10 @@ class Knowledge:
 
     def see(self, spectra: np.ndarray, first: np.ndarray | None, *, destripe: bool) -> Conditions:
         """Turn a window ``(band, y, x)`` and earlier abundances ``(endmember, y, x)`` into conditions."""
-        weighed = spectra * self.band_weight[:, None, None]
+        if (self.band_weight != 1).any():
+            spectra = spectra * self.band_weight[:, None, None]
         return conditions(
-            weighed,
+            spectra,
             self.wavelength,
             self.mix,
             self.smooth,

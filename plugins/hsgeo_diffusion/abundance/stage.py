@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import ConfigError, FitContext, FitNeeds, Layout, Memory, Needs, VarSpec, Window
-from hsgeo.spectra.calibrated import calibrated_noise, told_noise
+from hsgeo.spectra.calibrated import CAUTION, calibrated_noise
 from hsgeo.spectra.solvers.estimate import Mixing, mixing
 from hsgeo_diffusion.config import AbundanceDiffusionOptions
 from hsgeo_diffusion.weights import ABUNDANCE
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["AbundanceDiffusion"]
 
 _WINDOW = Window(128, 96)  # 16 pixels are blended at every border
-_BATCH = 4  # windows of a call; they go through the network one by one
 _LEARNT = 65_536  # pixels: four patches, or the whole of a small scene; they choose three shares and one weight
+_NOISE = 20_000  # pixels of the noise estimate: a band's noise within 0.5 %
 _PATCH = 128  # their side: as the windows, so that what is chosen is what will be done
 
 
@@ -48,7 +48,7 @@ class AbundanceDiffusion:
         per_pixel = 4 * (count * (20 + 320 + 3 * self.options.samples) + 3 * layout.bands)
         return Needs(
             window=_WINDOW,
-            batch=_BATCH,
+            batch=1,  # windows go through the network one by one, and every one more is held in all its bands
             device=("cpu", "cuda"),
             memory=Memory(fixed=2**26 + per_pixel * _WINDOW.size**2, per_pixel=4 * (self._maps(count) + 4)),
             tolerance=2e-2,  # bfloat16 on a GPU: a correction of 0.5 at most, with 8 bits
@@ -122,8 +122,8 @@ class AbundanceDiffusion:
     def fit(self, sample: xr.Dataset, ctx: FitContext) -> xr.Dataset:
         """Learn the noise of every band, which weights are used, and the shares of the candidates."""
         spectra = sample["spectra"].transpose("patch", "band", "y", "x").values
-        pixels = np.moveaxis(spectra, 1, -1).reshape(-1, spectra.shape[1])
-        noise, told = calibrated_noise(pixels), told_noise(pixels)
+        noise = calibrated_noise(_pixels(spectra))
+        told = CAUTION * noise
         network, record = ABUNDANCE.first(self.options.weights) if self._networked else (None, {})
         from hsgeo_diffusion.abundance.fitting import learnt
 
@@ -166,3 +166,10 @@ class AbundanceDiffusion:
 
     def _peak(self, scale: str) -> bool:
         return self.options.gain == "pixel" or (self.options.gain == "auto" and scale == "peak")
+
+
+def _pixels(spectra: np.ndarray) -> np.ndarray:
+    """Take every so many of the valid pixels of patches ``(patch, band, y, x)``, as ``(pixel, band)``."""
+    patch, y, x = np.nonzero(np.isfinite(spectra).all(axis=1))
+    step = max(1, len(patch) // _NOISE)
+    return np.ascontiguousarray(spectra[patch[::step], :, y[::step], x[::step]])
