@@ -118,6 +118,9 @@ def run_job(job: Job) -> int:
                 notice=tell,
                 progress=progress,
             )
+            for step, learnt in state.items():
+                if "told" in learnt.attrs:
+                    tell(f"{step}: {learnt.attrs['told']}")
         product = api.unmix(
             scene,
             state=state,

@@ -152,7 +152,7 @@ class Stage(Protocol):
             The state: plain arrays that survive Zarr. Variables that `outputs` declares with scene
             scope become visible to later stages. The attributes ``weights`` (name or path) and
             ``weights_sha256`` say which weights the stage uses; provenance and run id have them from there.
-            The attribute ``told`` is a sentence for the user, who hears it as a notice.
+            The attribute ``told`` is a sentence for the user of the command line.
         """
 
     def setup(self, state: xr.Dataset, device: str) -> Kernel | None:

@@ -186,8 +186,6 @@ def fit_chain(
             learnt, written, report = fit_step(
                 step, layout, planned, materials, scene_vars, _report_to(progress, step.id)
             )
-            if "told" in learnt.attrs:
-                notice(f"{step.id}: {learnt.attrs['told']}")
             if report:
                 learnt = learnt.assign_attrs(sample=json.dumps(report, sort_keys=True))
             scene_vars = {**scene_vars, **written}

@@ -10,7 +10,7 @@ ABUNDANCE = StageNetwork(
     "abundance-diffusion",
     "abundance-prior",
     "hsgeo_diffusion.abundance.network:ResUNet2D",
-    "refine with vector-tv",
+    "refine with vector-tv, or run with --recipe classical",
 )
 """The prior of abundances: shipped weights, or the user's."""
 
@@ -18,6 +18,6 @@ ENDMEMBER = StageNetwork(
     "endmember-diffusion",
     "endmember-prior",
     "hsgeo_diffusion.endmember.network:SpectrumDenoiser",
-    "use prior=library",
+    "set prior=library, or run with --recipe classical",
 )
 """The prior of endmember spectra: shipped weights, or the user's."""
