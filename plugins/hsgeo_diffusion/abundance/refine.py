@@ -19,6 +19,9 @@ __all__ = ["CELL", "posterior_mean", "posterior_samples"]
 CELL = 16
 """Sides of a window must be divisible by it: four halvings."""
 
+# Samples of ten steps vary too little: times this, their 50, 80, 90 and 95 % intervals cover 52, 81, 90 and 95 % on six
+# synthetic scenes of 10 to 30 dB (chosen on these; with five steps 46, 75, 86 and 92 %).
+_SPREAD = 1.4
 _HIGH, _LOW = 3.0, 0.03  # noise levels of sampling: from far more than corrections vary, to what nobody sees
 
 
@@ -86,8 +89,9 @@ def posterior_samples(
     with torch.inference_mode():
         start = torch.from_numpy(np.stack([draw(0) for draw in noise])).to(device)
         # around the mean, not around 0: at this level the mean is all that is known
-        x = model(torch.zeros_like(closed), HIGHEST, None) + _HIGH * start
-        found = ddim(model, x, levels=edm_levels(steps, low=_LOW, high=_HIGH))
+        mean = model(torch.zeros_like(closed), HIGHEST, None)
+        found = ddim(model, mean + _HIGH * start, levels=edm_levels(steps, low=_LOW, high=_HIGH))
+        found = mean + _SPREAD * (found - mean)
         return onto_simplex(closed + reach * found).cpu().numpy()
 
 
