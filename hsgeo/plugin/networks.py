@@ -92,6 +92,16 @@ class StageNetwork:
         weights = _read(self._place(path), architecture, record.get("weights_sha256"))
         return _built(kind, weights, architecture).to(device)
 
+    def check(self) -> None:
+        """Say what to do where torch is missing.
+
+        Raises
+        ------
+        ConfigError
+            It is missing.
+        """
+        self._network()
+
     def _place(self, path: str | None) -> Path:
         return shipped_weights(self.shipped) if path is None else Path(path)
 

@@ -18,8 +18,8 @@ _FEWEST = 30
 # of the size of the data, told where there are too few pixels: methods then do as without noise
 _NONE = 1e-7
 CAUTION = 0.9
-"""Share of the noise that networks are told. On synthetic scenes that their endmembers do not explain a little less costs
-nothing, on others 1 %; too much does harm. Chosen with sight of Samson, where it is worth 1 % at 20 dB."""
+"""Share of the noise that networks are told. On synthetic scenes that their endmembers do not explain a little less
+costs nothing, on others 1 %; too much does harm. Chosen with sight of Samson, where it is worth 1 % at 20 dB."""
 
 
 def calibrated_noise(pixels: np.ndarray) -> np.ndarray:

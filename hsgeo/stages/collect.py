@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from hsgeo.stages.chain import Step
 from hsgeo.stages.labels import NO_LABEL
 from hsgeo.stages.sample import lattice
 from hsgeo.stages.screen import screen
+from hsgeo.stages.validity import prepare
 from hsgeo.stages.view import Change, Material, labels_for, see
 from hsgeo.tiles.grid import Box
 from hsgeo.tiles.noise import generator
@@ -217,18 +219,25 @@ def collect_patches(
         If no patch has a valid pixel.
     """
     most = max(1, needs.pixels // (needs.patch * needs.patch * len(materials)))
-    places = [(material, _cells(step, needs.patch, most, material)) for material in materials]
+    drawn = [(material, *_cells(step, needs.patch, most, material)) for material in materials]
     cut = _whole(needs.patch)
-    kept: list[bool] = []
-    stacks = _Stacks()
-    for _, rasters in _views(step, before, places):
-        kept.append(not np.isnan(rasters["spectra"].values).all())
-        if kept[-1]:
-            stacks.add(step, rasters, cut)
+    places: list[tuple[Material, list[Box]]] = [(material, cells) for material, cells, _ in drawn]
+    kept, stacks = _seen(step, before, places, cut)
+    if not all(kept):  # strips and sparse scenes: other cells take the place of those without data
+        found = iter(kept)
+        empty = [sum(not next(found) for _ in cells) for _, cells, _ in drawn]
+        others = [
+            (material, list(islice((box for box in spare if _has_data(material, box)), count)))
+            for (material, _, spare), count in zip(drawn, empty, strict=True)
+        ]
+        found = iter(kept)
+        places = [
+            (material, [box for box in cells if next(found)] + more)
+            for (material, cells, _), (_, more) in zip(drawn, others, strict=True)
+        ]
+        kept, stacks = _seen(step, before, places, cut)
     if not any(kept):
         raise SceneError("no patch of the sample has a valid pixel", "a scene with valid pixels", "See `hsgeo info`")
-    keep = iter(kept)
-    places = [(material, [box for box in boxes if next(keep)]) for material, boxes in places]
     boxes = [box for _, some in places for box in some]
     coords = band_coords(layout) | {
         "row": ("patch", np.array([box.y0 for box in boxes])),
@@ -250,14 +259,34 @@ def collect_patches(
     return Sampled(dataset(stacks), {"patches": len(boxes)}, again)
 
 
-def _cells(step: Step, side: int, most: int, material: Material) -> list[Box]:
+def _cells(step: Step, side: int, most: int, material: Material) -> tuple[list[Box], list[Box]]:
+    """Draw the cells that are seen, and the order in which others take the place of those without data."""
     cells = lattice(material.frame.height, material.frame.width, side)
     order = generator(material.frame.seed, step.id, 2).permutation(len(cells))
     labels = labels_for(step, material)
     if labels is not None:  # patches with labels first, up to half of them
         first = order[labels.held_by([cells[i] for i in order])][: max(1, most // 2)]
         order = np.concatenate([first, order[~np.isin(order, first)]])
-    return [cells[i] for i in sorted(order[:most])]
+    return [cells[i] for i in sorted(order[:most])], [cells[i] for i in order[most:]]
+
+
+def _seen(
+    step: Step, before: Sequence[PlannedStep], places: _Places, cut: Callable[[np.ndarray], np.ndarray]
+) -> tuple[list[bool], _Stacks]:
+    """See boxes through the kernels so far; tell which have data, and stack those."""
+    kept: list[bool] = []
+    stacks = _Stacks()
+    for _, rasters in _views(step, before, places):
+        kept.append(not np.isnan(rasters["spectra"].values).all())
+        if kept[-1]:
+            stacks.add(step, rasters, cut)
+    return kept, stacks
+
+
+def _has_data(material: Material, box: Box) -> bool:
+    frame = material.frame
+    spectra, _ = prepare(*material.read(box), frame.good, frame.mask, frame.limit)
+    return not np.isnan(spectra).all()
 
 
 def _whole(side: int) -> Callable[[np.ndarray], np.ndarray]:

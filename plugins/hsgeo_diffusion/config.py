@@ -36,7 +36,12 @@ class AbundanceDiffusionOptions(_Options):
         description="posterior samples: above 0 the product has abundance_std and abundance_quantile; each costs as "
         "many evaluations as `steps` says",
     )
-    steps: int = Field(10, ge=1, le=200, description="DDIM steps of a sample; fewer make samples too much alike")
+    steps: int = Field(
+        10,
+        ge=1,
+        le=200,
+        description="DDIM steps of a sample; intervals were calibrated for 10, fewer make samples too much alike",
+    )
     quantiles: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         (0.05, 0.25, 0.5, 0.75, 0.95), min_length=1, description="of the samples, written as abundance_quantile"
     )

@@ -10,7 +10,7 @@ ABUNDANCE = StageNetwork(
     "abundance-diffusion",
     "abundance-prior",
     "hsgeo_diffusion.abundance.network:ResUNet2D",
-    "refine with vector-tv, or run with --recipe classical",
+    "use the stage vector-tv, or run with --recipe classical",
 )
 """The prior of abundances: shipped weights, or the user's."""
 

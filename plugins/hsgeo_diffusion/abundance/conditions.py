@@ -96,7 +96,7 @@ def conditions(
     valid = np.isfinite(est.closed[0]).reshape(height, width)
     shape = (-1, height, width)
     C = coordinates(est.filled.reshape(shape), valid, smooth)
-    if destripe:
+    if destripe and C.shape[-1]:
         offsets = column_offsets(C, valid)
         if offsets.any():
             stripes = np.einsum("bc,xc->bx", smooth.model.colour, offsets).astype(np.float32)
@@ -130,5 +130,5 @@ def _contrast(C: np.ndarray, valid: np.ndarray) -> np.ndarray:
     amount = sum(there[at] for at in near)
     mean = sum(image[at] for at in near) / np.maximum(amount, 1)[..., None]
     square = np.square(np.where(valid[..., None], C, 0) - mean).sum(axis=-1)
-    expected = C.shape[-1] * (1 + 1 / np.maximum(amount, 1))
+    expected = max(C.shape[-1], 1) * (1 + 1 / np.maximum(amount, 1))
     return np.asarray(np.where(valid & (amount > 0), np.log10(np.clip(square / expected, 0.1, 1e5)), 0), np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.plugin import FitContext
+from hsgeo.spectra.simplex import project_simplex
 from hsgeo.spectra.solvers import choose_weight, perturbation, sure_blend, vector_tv_model
 from hsgeo.spectra.solvers.estimate import Mixing
 from hsgeo.spectra.structured import weights_of
@@ -56,7 +57,7 @@ def learnt(
         estimated squared error of a pixel's abundances, up to a constant.
     """
     spectra = sample["spectra"].transpose("patch", "band", "y", "x").values
-    size = float(np.sqrt(np.nanmean(np.square(spectra, dtype=np.float64))))
+    size = float(np.sqrt(np.mean([np.nanmean(np.square(patch), dtype=np.float64) for patch in spectra])))
     known = knowledge(
         mix,
         sample["wavelength"].values,
@@ -164,7 +165,8 @@ def _estimates(
 
 
 def _first(seen: xr.Dataset) -> np.ndarray:
-    return np.asarray(seen["abundance"].transpose("patch", "endmember", "y", "x").values)
+    # stages whose abundances do not sum to one are heard, too
+    return project_simplex(seen["abundance"].transpose("patch", "endmember", "y", "x").values, axis=1)
 
 
 def _informed(sample: xr.Dataset, spectra: np.ndarray, known: Knowledge) -> bool:

@@ -83,7 +83,7 @@ class AbundanceDiffusionKernel:
                 if box is None:
                     continue
                 at = (k, slice(None), *box)
-                guess = None if first is None else first[at]
+                guess = None if first is None else project_simplex(first[at], axis=0)
                 c = self._known.see(Y[at], guess, destripe=self._options.destripe)
                 found = self._blended(c, guess)
                 found[:, ~c.valid] = np.nan

@@ -32,12 +32,13 @@ class Smoother:
     ----------
     model : VectorTvModel
         Coordinates in which the noise is white.
-    solver : MixingModel
-        The pixelwise problem in the basis of the model: as many bands as channels, the same solution.
+    solver : MixingModel or None
+        The pixelwise problem in the basis of the model: as many bands as channels, the same solution. None where the
+        endmembers do not differ, and there is nothing to smooth.
     """
 
     model: VectorTvModel
-    solver: MixingModel
+    solver: MixingModel | None
 
 
 def smoother(mix: Mixing) -> Smoother:
@@ -54,6 +55,8 @@ def smoother(mix: Mixing) -> Smoother:
         The operators.
     """
     model = vector_tv_model(mix.E, mix.noise, peak=mix.peak)
+    if not model.channels:
+        return Smoother(model, None)
     solver = mixing_model(model.basis.T @ (mix.E - model.origin[:, None]), "nnls" if mix.peak else "fcls")
     return Smoother(model, solver)
 
@@ -99,6 +102,8 @@ def smoothed(C: np.ndarray, weight: float, smooth: Smoother) -> np.ndarray:
     numpy.ndarray
         Abundances ``(endmember, y, x)`` float32; NaN in invalid pixels, and where nothing is left to divide.
     """
+    if smooth.solver is None:
+        return np.full((smooth.model.E.shape[1], *C.shape[:2]), np.nan, np.float32)
     image = vector_rof(C, weight)
     flat = product(smooth.model.factor.astype(np.float32), image.reshape(-1, image.shape[-1]).T)
     X, _ = solve_block(flat, smooth.solver)

@@ -115,7 +115,7 @@ class AbundanceDiffusion:
         """Ask for patches to learn the noise and the shares from."""
         count = len(layout.endmembers or ()) or 16
         # the noise: sums over bands; patches one by one through the network, twice, and what they gave
-        per_pixel = 8 * layout.bands + 4 * count * 40
+        per_pixel = 16 * layout.bands + 4 * count * 40
         fixed = 2**26 + 4 * count * 340 * _PATCH**2 + 64 * layout.bands**2
         return FitNeeds("patches", _LEARNT, patch=_PATCH, memory=Memory(fixed=fixed, per_pixel=per_pixel))
 
@@ -124,16 +124,20 @@ class AbundanceDiffusion:
         spectra = sample["spectra"].transpose("patch", "band", "y", "x").values
         noise = calibrated_noise(_pixels(spectra))
         told = CAUTION * noise
+        ABUNDANCE.check()
         network, record = ABUNDANCE.first(self.options.weights) if self._networked else (None, {})
+        from hsgeo.nn.threads import one_thread
         from hsgeo_diffusion.abundance.fitting import learnt
 
-        found = learnt(sample, self._mixing(sample, told), noise, network, options=self.options, ctx=ctx)
+        with one_thread():
+            found = learnt(sample, self._mixing(sample, told), noise, network, options=self.options, ctx=ctx)
         return found.assign(band_noise=("band", told)).assign_attrs(record)
 
     def setup(self, state: xr.Dataset, device: str) -> AbundanceDiffusionKernel:
         """Load the network, and set up the endmembers and the noise in ``state``."""
+        ABUNDANCE.check()
         network: Any = None
-        if self._networked:  # first of all: it tells where torch is missing
+        if self._networked:
             network = ABUNDANCE.same(self.options.weights, state.attrs, device=device)
         from hsgeo_diffusion.abundance.kernel import AbundanceDiffusionKernel
         from hsgeo_diffusion.abundance.knowledge import knowledge
@@ -170,6 +174,9 @@ class AbundanceDiffusion:
 
 def _pixels(spectra: np.ndarray) -> np.ndarray:
     """Take every so many of the valid pixels of patches ``(patch, band, y, x)``, as ``(pixel, band)``."""
-    patch, y, x = np.nonzero(np.isfinite(spectra).all(axis=1))
+    known = np.isfinite(spectra).all(axis=1)
+    if not known.any():  # then their size alone is told
+        known = np.isfinite(spectra).any(axis=1)
+    patch, y, x = np.nonzero(known)
     step = max(1, len(patch) // _NOISE)
     return np.ascontiguousarray(spectra[patch[::step], :, y[::step], x[::step]])

@@ -134,3 +134,31 @@ def test_bad_weights_are_one_clear_error(tmp_path, library, spoil, said, capsys)
 def test_bad_options_are_refused(library, weights, options):
     with pytest.raises(hsgeo.errors.ConfigError):
         refined(make_scene(8, 8), library, weights, **options)
+
+
+@pytest.mark.parametrize("choose", ["blend", "network"])
+def test_one_endmember_and_twins_are_no_error(weights, library, choose):
+    scene = make_scene(16, 12, noise=0.01)
+    known = hsgeo.open_library(library)
+    for which, share in (([0], 1.0), ([0, 0], 0.5)):
+        given = known.isel(spectrum=which).assign_coords(name=("spectrum", [f"a{k}" for k in range(len(which))]))
+        found = refined(scene, given, weights, choose=choose)["abundance"].values
+        np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+        if len(which) == 1:
+            np.testing.assert_allclose(found, share, atol=1e-6)
+
+
+def test_earlier_abundances_need_not_sum_to_one(land, weights):
+    stages = [{"use": "nnls"}, {"use": "abundance-diffusion", "with": {"weights": weights}}]
+    found = hsgeo.unmix(land.scene, stages=stages, endmembers=land.truth, options=AS_IT_IS)["abundance"].values
+    known = np.isfinite(found[0])
+    np.testing.assert_allclose(found.sum(axis=0)[known], 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_scene_that_is_mostly_empty_is_fitted_where_it_is_not(library, weights, seed):
+    scene = make_scene(300, 300, noise=0.01)
+    scene["spectra"].values[:, 40:] = np.nan
+    stages = [{"use": "abundance-diffusion", "with": {"weights": weights, "choose": "pixelwise"}}]
+    state = hsgeo.fit(scene, stages=stages, endmembers=library, options=AS_IT_IS, seed=seed)
+    assert np.isfinite(state["abundance-diffusion"]["band_noise"]).all()
