@@ -74,7 +74,10 @@ def grounds(patches: xr.Dataset) -> tuple[Ground, Ground]:
     if len(A) > 1:
         return replace(known, A=A[:-1]), replace(known, A=A[-1:])
     across = 2 if A.shape[2] >= A.shape[3] else 3
-    cut = A.shape[across] - int(_HELD_OUT * A.shape[across])
+    # by valid pixels: both parts have some, wherever the scene is empty
+    valid = np.isfinite(A[0, 0]).sum(axis=1 if across == 2 else 0).cumsum()
+    cut = int(np.searchsorted(valid, (1 - _HELD_OUT) * valid[-1] - 1e-9)) + 1
+    cut = min(max(cut, 1), A.shape[across] - 1)
     learnt, held = np.split(A, [cut], axis=across)
     return replace(known, A=learnt), replace(known, A=held)
 
