@@ -175,15 +175,16 @@ for words in {calls!r}:
 def test_without_torch_only_the_network_is_missing(folder):
     scene = ["unmix", "--input", str(folder / "scene.zarr"), "--endmembers", str(folder / "e.csv"), "--quiet", "--out"]
     calls = [
-        [*scene, str(folder / "classical.zarr")],
+        [*scene, str(folder / "classical.zarr"), "--recipe", "classical"],
+        [*scene, str(folder / "p.zarr")],  # the default
         [*scene, str(folder / "p.zarr"), "--recipe", "hybridstu"],
         ["train", "hybridstu", "--out", str(folder / "trained"), "--budget", "1steps"],
     ]
     script = WITHOUT_TORCH.format(calls=calls)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
-    assert done.stdout.split() == ["unmix", "0", "unmix", "2", "train", "2"], done.stderr
+    assert done.stdout.split() == ["unmix", "0", "unmix", "2", "unmix", "2", "train", "2"], done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error:")]
-    assert len(errors) == 2
+    assert len(errors) == 3
     assert all("torch, which is not installed" in line for line in errors)
     assert not (folder / "p.zarr").exists()
     assert not (folder / "trained").exists()
