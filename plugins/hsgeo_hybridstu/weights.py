@@ -6,5 +6,7 @@ from hsgeo.plugin import StageNetwork
 
 __all__ = ["NETWORK"]
 
-NETWORK = StageNetwork("hybridstu", "hybridstu-zero", "hsgeo_hybridstu.network:HybridSTU", "run with --recipe classical")
+NETWORK = StageNetwork(
+    "hybridstu", "hybridstu-zero", "hsgeo_hybridstu.network:HybridSTU", "run with --recipe classical"
+)
 """The shipped weights of the mode zero, or the user's."""
