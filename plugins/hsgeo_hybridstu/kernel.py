@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from hsgeo.nn.filled import filled_part
 from hsgeo.nn.simplex import onto_simplex
 from hsgeo.nn.threads import one_thread
 from hsgeo.plugin import ApplyContext
@@ -76,21 +77,6 @@ def corrected(network: HybridSTU, inputs: list[Features], device: str) -> torch.
     return closed + reach * move
 
 
-def _filled(Y: np.ndarray) -> tuple[slice, slice] | None:
-    """Find the part of windows ``(window, band, y, x)`` that has data, and a margin; the same for the same windows."""
-    some = ~np.isnan(Y).all(axis=(0, 1))
-    if not some.any():
-        return None
-    return _reaching(some.any(axis=1)), _reaching(some.any(axis=0))
-
-
-def _reaching(some: np.ndarray) -> slice:
-    """Widen the range of what is there to whole cells of the coarsest level, and one more at either side."""
-    at = np.flatnonzero(some)
-    first, last = at[0] // _CELL - 1, at[-1] // _CELL + 2
-    return slice(max(first, 0) * _CELL, min(last * _CELL, some.size))
-
-
 class HybridStuKernel:
     """Correct the closed-form abundances of windows.
 
@@ -133,7 +119,7 @@ class HybridStuKernel:
             # one by one on a CPU: a window's bits must not depend on its place in the batch
             size = len(Y) if self._device == "cuda" else 1
             for start in range(0, len(Y), size):
-                box = _filled(Y[start : start + size])
+                box = filled_part(Y[start : start + size], _CELL)
                 if box is None:
                     continue
                 part = Y[(slice(start, start + size), slice(None), *box)]

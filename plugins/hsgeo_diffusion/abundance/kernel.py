@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from hsgeo.nn.filled import filled_part
 from hsgeo.nn.threads import one_thread
 from hsgeo.plugin import ApplyContext
 from hsgeo.spectra.simplex import project_simplex
@@ -20,20 +21,6 @@ from hsgeo_diffusion.abundance.refine import CELL, posterior_mean, posterior_sam
 from hsgeo_diffusion.config import AbundanceDiffusionOptions
 
 __all__ = ["AbundanceDiffusionKernel"]
-
-
-def _filled(Y: np.ndarray) -> tuple[slice, slice] | None:
-    """Find the part of a window ``(band, y, x)`` that has data, and a margin of whole cells."""
-    some = ~np.isnan(Y).all(axis=0)
-    if not some.any():
-        return None
-    return _reaching(some.any(axis=1)), _reaching(some.any(axis=0))
-
-
-def _reaching(some: np.ndarray) -> slice:
-    at = np.flatnonzero(some)
-    first, last = at[0] // CELL - 1, at[-1] // CELL + 2
-    return slice(max(first, 0) * CELL, min(last * CELL, some.size))
 
 
 class AbundanceDiffusionKernel:
@@ -79,7 +66,7 @@ class AbundanceDiffusionKernel:
         with one_thread():
             # one by one: a window's bits must not depend on its place in the batch
             for k in range(len(Y)):
-                box = _filled(Y[k])
+                box = filled_part(Y[k], CELL)
                 if box is None:
                     continue
                 at = (k, slice(None), *box)
