@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -15,9 +15,31 @@ from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.georef import georeference
 from hsgeo_sensors.lazy import LazyRaster
 
-__all__ = ["assemble", "to_time"]
+__all__ = ["ANGLES", "Lookup", "assemble", "to_time"]
 
 UNITS = {"reflectance": "1", "radiance": "unknown"}
+
+ANGLES = ("sun_zenith", "sun_azimuth", "view_zenith", "view_azimuth")
+"""Names of the angles of a scene: degrees, zeniths from the vertical, azimuths clockwise from north."""
+
+
+class Lookup(NamedTuple):
+    """A geographic lookup table (GLT): which pixel of the sensor grid belongs into each cell of a map grid.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of int or LazyRaster, shape (cells down, cells across)
+        Column and row of the sensor grid, counted from 1; 0: no pixel; negative: that of a neighbour, filled in.
+    crs : object
+        Of the map grid, anything rasterio takes.
+    transform : affine.Affine
+        From (column, row) of cell corners to map coordinates.
+    """
+
+    x: np.ndarray | LazyRaster
+    y: np.ndarray | LazyRaster
+    crs: Any
+    transform: Any
 
 
 def assemble(
@@ -32,6 +54,11 @@ def assemble(
     crs: Any = None,
     transform: Any = None,
     quality: LazyRaster | None = None,
+    std: LazyRaster | None = None,
+    lat: np.ndarray | LazyRaster | None = None,
+    lon: np.ndarray | LazyRaster | None = None,
+    lookup: Lookup | None = None,
+    angles: Mapping[str, float] | None = None,
     time: str | None = None,
     quantity: str = "reflectance",
     units: str | None = None,
@@ -61,6 +88,14 @@ def assemble(
         From (column, row) of pixel corners to map coordinates; None: unknown.
     quality : LazyRaster, shape (y, x), optional
         Bit field `hsgeo.plugin.Quality`.
+    std : LazyRaster, shape (band, y, x), optional
+        Standard deviation of the spectra as the product states it, in the file's band order: ``spectra_std``.
+    lat, lon : numpy.ndarray or LazyRaster, shape (y, x), optional
+        Degrees (WGS 84) of pixel centres, for swaths.
+    lookup : Lookup, optional
+        The product's own map grid, for swaths.
+    angles : mapping of str to float, optional
+        Of `ANGLES`, for the centre of the scene; become scalar coordinates.
     time : str, optional
         ISO 8601, of the acquisition.
     quantity, units : str
@@ -95,9 +130,7 @@ def assemble(
     order = chosen[np.argsort(wavelength[chosen], kind="stable")]
     usable = default_good(wavelength) if good is None else np.asarray(good, bool)
 
-    lazy = xr.Variable(("band", "y", "x"), LazilyIndexedArray(spectra))
-    if not np.array_equal(order, np.arange(bands)):
-        lazy = lazy.isel(band=order)
+    lazy = _ordered(spectra, order)
     lazy.attrs = {
         "long_name": f"surface {quantity}" if quantity == "reflectance" else "radiance at the sensor",
         "quantity": quantity,
@@ -119,12 +152,66 @@ def assemble(
         coords["detector"] = ("band", np.asarray(detector).astype(str)[order])
     if time is not None and (stamp := to_time(time)) is not None:
         coords["time"] = ((), stamp, {"standard_name": "time"})
+    coords |= _angles(angles or {}) | _geolocation(lat, lon) | _lookup(lookup)
     data: dict[str, Any] = {"spectra": lazy}
+    if std is not None:
+        data["spectra_std"] = _ordered(std, order)
+        data["spectra_std"].attrs = {"long_name": f"standard deviation of {quantity}", "units": lazy.attrs["units"]}
     if quality is not None:
         data["quality"] = xr.Variable(("y", "x"), LazilyIndexedArray(quality), quality_attrs())
     scene = xr.Dataset(data, coords, {"sensor": "unknown", "product_id": spectra.path.stem, **(attrs or {})})
     scene = georeference(scene, height, width, crs=crs, transform=transform).set_xindex("wavelength")
     return scene if chunks is None else scene.chunk({key: n for key, n in chunks.items() if key in scene.dims})
+
+
+def _ordered(raster: LazyRaster, order: np.ndarray) -> xr.Variable:
+    lazy = xr.Variable(("band", "y", "x"), LazilyIndexedArray(raster))
+    return lazy if np.array_equal(order, np.arange(raster.shape[0])) else lazy.isel(band=order)
+
+
+def _angles(angles: Mapping[str, float]) -> dict[str, Any]:
+    unknown = set(angles) - set(ANGLES)
+    assert not unknown, f"{unknown} are not among {ANGLES}"
+    return {
+        name: ((), float(value), {"long_name": f"{name.replace('_', ' ')} angle", "units": "degree"})
+        for name, value in angles.items()
+        if np.isfinite(value)
+    }
+
+
+def _geolocation(lat: np.ndarray | LazyRaster | None, lon: np.ndarray | LazyRaster | None) -> dict[str, Any]:
+    if lat is None or lon is None:
+        return {}
+    out: dict[str, Any] = {}
+    for name, what, units, values in (
+        ("lat", "latitude", "degrees_north", lat),
+        ("lon", "longitude", "degrees_east", lon),
+    ):
+        attrs = {"standard_name": what, "long_name": f"{what} (WGS 84) of pixel centres", "units": units}
+        out[name] = (("y", "x"), _lazily(values), attrs)
+    return out
+
+
+def _lookup(lookup: Lookup | None) -> dict[str, Any]:
+    """Return the table as coordinates on its own grid; its CRS and affine are attributes, as in ``spatial_ref``."""
+    if lookup is None:
+        return {}
+    from rasterio.crs import CRS
+
+    a, b, c, d, e, f = tuple(lookup.transform)[:6]
+    about = {
+        "crs_wkt": CRS.from_user_input(lookup.crs).to_wkt(),
+        "GeoTransform": " ".join(repr(float(v)) for v in (c, a, b, f, d, e)),
+        "comment": "counted from 1; 0: no pixel; negative: that of a neighbour, filled in",
+    }
+    return {
+        name: (("glt_row", "glt_col"), _lazily(values), {"long_name": f"{what} of the sensor grid", **about})
+        for name, what, values in (("glt_x", "column", lookup.x), ("glt_y", "row", lookup.y))
+    }
+
+
+def _lazily(values: np.ndarray | LazyRaster) -> Any:
+    return LazilyIndexedArray(values) if isinstance(values, LazyRaster) else values
 
 
 def _overlapped(wavelength: np.ndarray, detector: np.ndarray, keep: np.ndarray, overlap: str) -> np.ndarray:
