@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hsgeo.spectra.cone import cone_evidence
 from hsgeo.spectra.solvers import nnls
 from hsgeo_diffusion.endmember.cloud import Cloud
 
@@ -112,31 +113,8 @@ def are_pixels(E: np.ndarray, pixels: np.ndarray, noise: np.ndarray) -> bool:
 
 
 def evidence(cloud: Cloud, c: np.ndarray) -> float:
-    """Log-likelihood per pixel of a cloud that fills the cone of the corners evenly, up to a constant.
-
-    A pixel is as likely as the cone is narrow (the logarithm of the volume that the corners' directions span), and as
-    it is near (half its squared distance over the variance that is left in it). Corners too far out pay by the first,
-    too far in by the second. What the noise cannot part spans no volume: the directions' own error is added.
-
-    Parameters
-    ----------
-    cloud : Cloud
-        Of the scene.
-    c : numpy.ndarray
-        ``(K, endmembers)``.
-
-    Returns
-    -------
-    float
-        Nats per pixel; minus infinity for corners without a length.
-    """
-    size = np.linalg.norm(c, axis=0)
-    if not (np.isfinite(size).all() and (size > 0).all()):
-        return -np.inf
-    far = cloud.calm - c @ nnls(cloud.calm.T, c).T
-    unit = c / size
-    volume = np.linalg.slogdet(unit.T @ unit + np.diag(np.minimum(cloud.left / size**2, 1.0)))[1] / 2
-    return float(-np.mean((far**2).sum(axis=0)) / (2 * cloud.left) - volume)
+    """Tell how well corners ``(K, endmembers)`` explain a cloud (`hsgeo.spectra.cone.cone_evidence`)."""
+    return cone_evidence(cloud.calm, c, variance=cloud.left)
 
 
 def _settled(cloud: Cloud, start: np.ndarray, *, reach: float, share: float) -> np.ndarray:
