@@ -182,10 +182,18 @@ def apply_chain(
         where = filled.within(seen)
         kept = {name: Raster(r.lead, r.values[(..., *where)]) for name, r in rasters.items()}
         if "spectra" in new:  # a correction of the data: what was no measurement does not become one
-            new["spectra"].values[:, np.isnan(kept["spectra"].values).all(axis=0)] = np.nan
+            new["spectra"].values[:, _all_missing(kept["spectra"].values)] = np.nan
         rasters = kept | new
         bits = bits[where]
     return rasters, bits
+
+
+def _all_missing(spectra: np.ndarray) -> np.ndarray:
+    """Tell which pixels are NaN in every band, without a mask of the size of the data."""
+    missing = np.ones(spectra.shape[1:], bool)
+    for plane in spectra:
+        missing &= np.isnan(plane)
+    return missing
 
 
 def _apply(
@@ -238,7 +246,7 @@ def _pixelwise(
         for name, spec in planned.specs.items()
     }
     # every pixel of `spectra` is NaN in all bands or in few; a pixel that counts has a finite value somewhere
-    valid = np.flatnonzero(~np.isnan(spectra).all(axis=0))
+    valid = np.flatnonzero(~_all_missing(spectra))
     flat = {name: r.values.reshape(*r.values.shape[:-2], count) for name, r in wanted.items()}
     lead = {name: r.lead for name, r in wanted.items()}
     batch = planned.needs.batch

@@ -43,11 +43,13 @@ def prepare(
         ``(...)`` uint16: the scene's bits with NODATA, MASKED and PARTIAL set anew.
     """
     values = spectra[good]
-    with np.errstate(invalid="ignore"):
-        finite = np.abs(values) <= limit if np.isfinite(limit) else np.isfinite(values)
-    missing = np.count_nonzero(~finite, axis=0)
-    if missing.any():
-        values[~finite] = np.nan
+    missing = np.zeros(values.shape[1:], np.intp)
+    for plane in values:  # band by band: nothing else of the size of the data is held
+        with np.errstate(invalid="ignore"):
+            finite = np.abs(plane) <= limit if np.isfinite(limit) else np.isfinite(plane)
+        if not finite.all():
+            missing += ~finite
+            plane[~finite] = np.nan
     bits = np.zeros(values.shape[1:], np.uint16) if quality is None else quality & np.uint16(int(Quality.MASKED) - 1)
     nodata = missing > int(MAX_MISSING * values.shape[0])
     masked = (bits & np.uint16(mask)) != 0
