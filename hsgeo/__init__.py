@@ -21,6 +21,7 @@ _VERBS = (
     "check_scene",
     "evaluate",
     "fit",
+    "georeference",
     "library_facts",
     "list_plugins",
     "open_library",
@@ -28,10 +29,12 @@ _VERBS = (
     "open_scene",
     "open_state",
     "resample_library",
+    "subset",
     "train",
     "unmix",
     "write",
     "write_library",
+    "write_scene",
 )
 
 __all__ = [

@@ -13,10 +13,13 @@ from hsgeo.api.benchmark import benchmark_accuracy, benchmark_blind, benchmark_n
 from hsgeo.api.benchmark_endmembers import benchmark_endmembers
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
 from hsgeo.api.evaluate import evaluate
+from hsgeo.api.georeference import check_grid, georeference, on_grid
 from hsgeo.api.labels import labels_path
 from hsgeo.api.libraries import draw_library, library_facts, resample_library, write_library
 from hsgeo.api.naming import names_path
 from hsgeo.api.recipes import resolve_recipe, state_recipe
+from hsgeo.api.scenes import write_scene
+from hsgeo.api.subset import subset
 from hsgeo.api.train import train, users_of_weights
 from hsgeo.api.verbs import (
     check_scene,
@@ -27,8 +30,8 @@ from hsgeo.api.verbs import (
     open_scene,
     open_state,
     unmix,
-    write,
 )
+from hsgeo.api.writing import write
 
 __all__ = [
     "Run",
@@ -37,6 +40,7 @@ __all__ = [
     "benchmark_endmembers",
     "benchmark_noise",
     "benchmark_uncertainty",
+    "check_grid",
     "check_output",
     "check_same_input",
     "check_same_weights",
@@ -47,10 +51,12 @@ __all__ = [
     "draw_library",
     "evaluate",
     "fit",
+    "georeference",
     "labels_path",
     "library_facts",
     "list_plugins",
     "names_path",
+    "on_grid",
     "open_library",
     "open_product",
     "open_scene",
@@ -59,6 +65,7 @@ __all__ = [
     "resample_library",
     "resolve_recipe",
     "state_recipe",
+    "subset",
     "summarise",
     "train",
     "unfinished_tile",
@@ -66,5 +73,6 @@ __all__ = [
     "users_of_weights",
     "write",
     "write_library",
+    "write_scene",
     "writer_name",
 ]

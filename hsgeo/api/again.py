@@ -232,9 +232,13 @@ def unfinished_tile(path: str | Path) -> int | None:
     int or None
         Side in pixels; None where nothing is unfinished.
     """
+    from hsgeo.api.writing import spool_of
     from hsgeo.product.opening import unfinished_tile as stored
 
-    return stored(path) if unfinished(Path(path)) is not None else None
+    for begun in (spool_of(path), Path(path)):  # a swath is unmixed on its own grid first
+        if unfinished(begun) is not None:
+            return stored(begun)
+    return None
 
 
 def writer_name(wanted: str | None, path: str | Path) -> str:

@@ -54,8 +54,8 @@ def resolve_recipe(
         Number of endmembers, for the first stage that takes one.
     reader : str, optional
         Reader of the scene.
-    grid : {"auto", "scene"}, optional
-        Output grid.
+    grid : str, optional
+        Grid of the product, as for `hsgeo.georeference`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The verbs: open, fit, unmix, write."""
+"""The verbs: open, fit, unmix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from hsgeo.errors import ConfigError, HsgeoError, HsgeoWarning
+from hsgeo.errors import ConfigError, HsgeoWarning
 from hsgeo.product.opening import open_product, open_state
 from hsgeo.scene import check_scene, open_scene
 
@@ -22,7 +22,6 @@ __all__ = [
     "open_scene",
     "open_state",
     "unmix",
-    "write",
 ]
 
 Progress = Callable[[str, int, int], None]
@@ -261,7 +260,8 @@ def unmix(
     Returns
     -------
     xarray.Dataset
-        A product: ``abundance (endmember, y, x)``, ``endmembers (endmember, band)``, ``rmse``, ``quality``.
+        A product: ``abundance (endmember, y, x)``, ``endmembers (endmember, band)``, ``rmse``, ``quality``, on the
+        scene's own pixels; `hsgeo.georeference` brings that of a swath onto a map.
 
     Raises
     ------
@@ -269,6 +269,8 @@ def unmix(
         If the scene, the recipe, an option, the endmembers or the state cannot be used.
     """
     from hsgeo.plugin.registry import registry
+    from hsgeo.product.georeferencing import kept_swath
+    from hsgeo.product.georeferencing_grid import has_geolocation
     from hsgeo.product.placement import find_placement
     from hsgeo.run.plan import make_plan
     from hsgeo.run.product import plan_tile, product_of
@@ -305,93 +307,12 @@ def unmix(
         )
     if isinstance(state, (str, Path)):
         state = open_state(state)
-    if find_placement(scene).crs is None:
+    if find_placement(scene).crs is None and not has_geolocation(scene):
         notice("the scene has no CRS, so the product will have none")
     plan = make_plan(scene, state, registry(), seed=seed, on_tile_error=on_tile_error)
     side = plan_tile(plan, scene, client) if tile == "auto" else int(tile)
     product = product_of(scene, plan, state, side, registry())
+    if has_geolocation(product):
+        product.attrs |= kept_swath(product)
     product.encoding["hsgeo_state"] = dict(state)
     return product
-
-
-def write(
-    product: xr.Dataset,
-    path: str | Path,
-    *,
-    state: Mapping[str, xr.Dataset] | None = None,
-    writer: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-    resume: bool = False,
-    client: Any = None,
-    inputs: Iterable[str | Path] = (),
-    progress: Progress = _silent,
-) -> Any:
-    """Write a product tile by tile, with bounded memory, resumably.
-
-    Parameters
-    ----------
-    product : xarray.Dataset
-        From `unmix`.
-    path : path
-        ``.zarr`` or ``.tif``; the suffix chooses the writer.
-    state : mapping, optional
-        Fit states to keep with the product, so that ``state=path`` works later; None: those `unmix` used.
-    writer : str, optional
-        Instead of the suffix.
-    options : mapping, optional
-        Options of the writer.
-    overwrite, resume : bool
-        Replace an existing output; go on with an incomplete one.
-    client : distributed.Client, optional
-        Where to compute.
-    inputs : iterable of path
-        Files that must not be overwritten; the scene's own is known.
-    progress : callable
-        ``progress(what, done, total)``.
-
-    Returns
-    -------
-    hsgeo.run.write.Written
-        Tiles computed, found done, failed.
-
-    Raises
-    ------
-    HsgeoError
-        If the output cannot be written; then nothing is left behind.
-    """
-    from hsgeo.plugin.registry import registry
-    from hsgeo.product.convention import check_product
-    from hsgeo.product.provenance import read_provenance
-    from hsgeo.product.template import placed
-    from hsgeo.product.writing import check_target, choose_writer
-    from hsgeo.run.product import tile_of
-    from hsgeo.run.write import write_tiles
-    from hsgeo.stages.chain import make_options
-
-    path = Path(path)
-    record = choose_writer(path, writer)
-    known = read_provenance(product)
-    source = known.get("source", {}).get("path")
-    check_target(path, overwrite=overwrite, resume=resume, inputs=[*inputs, *([source] if source else [])])
-    check_product(product)
-    if state is None:
-        state = product.encoding.get("hsgeo_state")  # where `unmix` leaves it
-    product = placed(product)
-    reg = registry()
-    target = reg.load(record)(make_options(reg.options(record), options or {}, f"writer {record.name!r}"))
-    side = tile_of(product)
-    sink = target.create(product, path, state=state or {}, tile=(side, side), overwrite=overwrite, resume=resume)
-    finished = 0
-
-    def count(done: int, total: int) -> None:
-        nonlocal finished
-        finished = done
-        progress("tiles", done, total)
-
-    try:
-        return write_tiles(product, sink, side, client=client, progress=count)
-    except HsgeoError:
-        if finished == 0:  # nothing worth resuming: bad input leaves nothing behind
-            sink.discard()
-        raise

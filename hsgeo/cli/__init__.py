@@ -17,6 +17,9 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "unmix": "hsgeo.cli.unmix:unmix",
     "info": "hsgeo.cli.info:info",
+    "georeference": "hsgeo.cli.georeference:georeference",
+    "convert": "hsgeo.cli.convert:convert",
+    "subset": "hsgeo.cli.subset:subset",
     "plot": "hsgeo.cli.plot:plot",
     "library": "hsgeo.cli.library:library",
     "list": "hsgeo.cli.list:list_",

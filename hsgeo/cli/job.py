@@ -87,11 +87,14 @@ def run_job(job: Job) -> int:
         recipe = api.resolve_recipe(
             job.recipe, options=job.options, seed=job.seed, count=job.count, reader=job.reader, grid=job.grid
         )
+    if job.grid is not None:
+        recipe["output"]["grid"] = job.grid
     recipe["output"]["use"] = api.writer_name(recipe["output"]["use"], job.out)
     tile = job.tile or (api.unfinished_tile(job.out) if job.resume else None) or "auto"
     scene = api.open_scene(
         job.input, reader=job.reader or recipe["scene"]["use"], options=recipe["scene"]["reader"], chunks=None
     )
+    api.check_grid(scene, recipe["output"])
     library = None
     if job.endmembers is not None:
         library = api.open_library(
@@ -134,7 +137,7 @@ def run_job(job: Job) -> int:
             api.check_same_input(product, job.expected)
         api.check_same_weights(product, job.weights)
         written = api.write(
-            product,
+            api.on_grid(product, recipe["output"]),
             job.out,
             state=state,
             writer=recipe["output"]["use"],

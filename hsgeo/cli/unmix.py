@@ -86,7 +86,11 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--state", type=click.Path(path_type=Path), help="A product fitted before: learn nothing, only apply.")
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="Load a one-file plugin.")
 @click.option("--reader", help="Reader, where several know the file.")
-@click.option("--grid", type=click.Choice(["auto", "scene"]), help="Grid of the product.")
+@click.option(
+    "--grid",
+    metavar="auto|swath|utm|EPSG:N",
+    help="Grid of the product; auto: swaths get the map grid of their file, else UTM; all others keep theirs.",
+)
 @click.option(
     "--zarr-format", type=click.Choice(["2", "3"]), help="Of a .zarr product; default: 2, which all GIS read."
 )

@@ -87,11 +87,22 @@ class StageUse(_Model):
 
 
 class Output(_Model):
-    """The ``output:`` block: which writer."""
+    """The ``output:`` block: which writer, and which grid."""
 
     use: str | None = Field(None, description="Writer; None: by the suffix of the path.")
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Options of the writer.")
-    grid: Literal["auto", "scene"] = Field("auto", description="Output grid; scenes with a CRS keep theirs.")
+    grid: str | dict[str, Any] = Field(
+        "auto",
+        description="Grid of the product. auto: scenes with a CRS keep theirs, swaths get the grid of their lookup "
+        "table, else their UTM zone; swath (or scene): that of the sensor; utm; a reference system such as EPSG:32632; "
+        "or crs, transform and shape.",
+    )
+    method: Literal["nearest", "bilinear"] = Field(
+        "nearest", description="How cells of that grid are filled: with a pixel, or a mean of four valid ones."
+    )
+    resolution: float | None = Field(
+        None, gt=0, description="Side of a cell in the units of the grid; None: the size of the pixels."
+    )
 
 
 class Recipe(_Model):
@@ -123,6 +134,10 @@ class Recipe(_Model):
         for step in plain["stages"]:
             if step["id"] is None:
                 del step["id"]
+        output = plain["output"]  # what stands as ever says nothing, and run ids stay what they were
+        for key, default in (("method", "nearest"), ("resolution", None)):
+            if output[key] == default:
+                del output[key]
         return plain
 
 

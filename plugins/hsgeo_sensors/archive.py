@@ -11,7 +11,7 @@ from typing import IO, cast
 from hsgeo.errors import SceneError
 from hsgeo_sensors.cache import unpacked
 
-__all__ = ["Granule", "granule"]
+__all__ = ["LARGEST", "Granule", "granule", "leads_out"]
 
 LARGEST = 16 * 2**30
 """Bytes; the largest PRISMA L2D granules are near 2 GiB."""
@@ -54,6 +54,23 @@ class Granule:
             archive.close()
 
 
+def leads_out(name: str) -> bool:
+    """Tell whether a member's name leads out of the folder it would be unpacked to.
+
+    Parameters
+    ----------
+    name : str
+        As the archive has it, with slashes of either kind.
+
+    Returns
+    -------
+    bool
+        True for absolute paths, drive letters and anything with ``..``.
+    """
+    name = name.replace("\\", "/")
+    return name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name) is not None
+
+
 def granule(path: Path) -> Granule:
     """Find the one HDF5 file of a granule.
 
@@ -82,8 +99,7 @@ def granule(path: Path) -> Granule:
     except (zipfile.BadZipFile, OSError) as error:
         raise SceneError(f"{path} is not a readable zip: {error}", wanted, "Download or copy it again") from error
     for member in members:
-        name = member.filename.replace("\\", "/")
-        if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
+        if leads_out(member.filename):
             raise SceneError(
                 f"{path} holds {member.filename!r}, a path that leads out of the folder it is unpacked to",
                 wanted,

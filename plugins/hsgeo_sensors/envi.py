@@ -21,8 +21,8 @@ from hsgeo_sensors.scale import decide_scale, quantity_of
 
 __all__ = ["EnviReader"]
 
-CONTAINERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89HDF", b"CDF", b"PK\x03\x04")
-"""First bytes of TIFF, HDF5, netCDF and zip: files of those formats may have an ENVI header beside them."""
+CONTAINERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89HDF", b"CDF", b"PK\x03\x04", b"MATL")
+"""First bytes of TIFF, HDF5, netCDF, zip and MATLAB: files of those formats may have an ENVI header beside them."""
 
 
 class EnviReader:
@@ -197,6 +197,12 @@ def _bands(header: EnviHeader, options: EnviOptions) -> tuple[np.ndarray, np.nda
         raise no_wavelengths(str(header.path), bands)
     if said is not None and (centres is None or (widths is None and said_widths is not None)):
         factor = nanometre_factor(said, header.text("wavelength units"), name=str(header.path))
+        if not (np.isfinite(said) & (said > 0)).all():
+            raise SceneError(
+                f"{header.path} has wavelengths that are missing or not positive",
+                "a wavelength for each band",
+                "Repair the header, or give them all with the reader option wavelengths=...",
+            )
         centres = said * factor if centres is None else centres
         widths = said_widths * factor if widths is None and said_widths is not None else widths
     assert centres is not None

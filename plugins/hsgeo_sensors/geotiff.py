@@ -78,9 +78,10 @@ class GeoTiffReader:
 
 def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashable, int] | None) -> xr.Dataset:
     bands = file.count
-    dtype = np.dtype(file.dtypes[0])
-    if dtype.kind not in "iuf":
-        raise SceneError(f"{path} holds {dtype}", "real numbers")
+    dtype = file.dtypes[0]
+    if dtype.startswith("complex") or np.dtype(dtype).kind not in "iuf":  # complex_int16 is unknown to NumPy
+        raise SceneError(f"{path} holds {dtype}", "real numbers", "Give a file of reflectance or radiance")
+    _check_complete(file, path)
     tags = [_tags(file, k + 1) for k in range(bands)]
     centres, widths = given_bands(chosen, bands)
     if centres is None:
@@ -162,6 +163,25 @@ class _Raw(LazyRaster):
         return decode(self.stored(bands, rows, cols), self.gain[bands], self.offset[bands], self.nodata)
 
 
+def _check_complete(file: Any, path: Path) -> None:
+    """Check that the blocks in the corners of a few bands end within the file: TIFFs may keep their index in front."""
+    size = path.stat().st_size
+    high, wide = file.block_shapes[0]
+    down, across = -(-file.height // high) - 1, -(-file.width // wide) - 1
+    for band in {1, (file.count + 1) // 2, file.count}:
+        for x, y in {(0, 0), (across, 0), (0, down), (across, down)}:
+            start, length = (
+                file.get_tag_item(f"BLOCK_{what}_{x}_{y}", "TIFF", bidx=band) for what in ("OFFSET", "SIZE")
+            )
+            end = int(start) + int(length) if start is not None and length is not None else 0
+            if end > size:
+                raise SceneError(
+                    f"{path} has {size} bytes, and block {x}, {y} of band {band} ends at byte {end}",
+                    "a complete GeoTIFF",
+                    "Copy it again",
+                )
+
+
 def _opened(path: Path, *, quiet: bool = True) -> Any:
     """Open a TIFF; ``quiet``: without the warning for files that have no georeferencing, which is legal here.
 
@@ -195,6 +215,8 @@ def _tags(file: Any, band: int) -> dict[str, float]:
     if (bbl := _number(tags.get("bbl", tags.get("good")))) is not None:
         found["bbl"] = bbl
     centre, width = _number(tags.get("wavelength")), _number(tags.get("fwhm"))
+    if centre is not None and not 0 < centre < np.inf:
+        return found  # told as missing, with the number of the band
     if centre is not None:
         units = tags.get("wavelength_units", tags.get("wavelength_unit"))
         factor = nanometre_factor(np.array([centre]), units, name=file.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,16 @@ import xarray as xr
 from xarray.core.indexing import LazilyIndexedArray
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.assemble import ANGLES
 from hsgeo_sensors.config import NativeOptions, parse
 from hsgeo_sensors.lazy import LazyRaster
 
 __all__ = ["NativeReader"]
 
-COORDINATES = ("wavelength", "fwhm", "good", "detector", "time", "spatial_ref", "lat", "lon")
+COORDINATES = (
+    *("wavelength", "fwhm", "good", "detector", "time", "spatial_ref", "lat", "lon", "glt_x", "glt_y"),
+    *ANGLES,
+)
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -114,6 +118,37 @@ class NativeReader:
             if "grid_mapping" in variable.encoding:
                 variable.attrs["grid_mapping"] = variable.encoding.pop("grid_mapping")
         return scene if chunks is None else scene.chunk({k: n for k, n in chunks.items() if k in scene.dims})
+
+    @classmethod
+    def store(
+        cls,
+        path: Path,
+        scene: xr.Dataset,
+        *,
+        zarr_format: int = 2,
+        chunk: int = 128,
+        overwrite: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Path:
+        """Write a scene as this reader opens it; see `hsgeo_sensors.native_writer.write_native`.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            ``.zarr`` or ``.nc``.
+        scene : xarray.Dataset
+            In the scene convention, of any size.
+        zarr_format, chunk, overwrite, progress
+            As of `write_native`.
+
+        Returns
+        -------
+        pathlib.Path
+            What was written.
+        """
+        from hsgeo_sensors.native_writer import write_native
+
+        return write_native(scene, path, zarr_format=zarr_format, chunk=chunk, overwrite=overwrite, progress=progress)
 
 
 class _NetCdf(LazyRaster):

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from hsgeo.errors import ConfigError
+from hsgeo.errors import ConfigError, SceneError
 
 __all__ = ["write_native"]
 
+BLOCK = 64 * 2**20  # bytes of spectra held at a time
 
-def write_native(scene: xr.Dataset, path: str | Path, *, zarr_format: int = 2, chunk: int = 128) -> Path:
-    """Store a scene.
+
+def write_native(
+    scene: xr.Dataset,
+    path: str | Path,
+    *,
+    zarr_format: int = 2,
+    chunk: int = 128,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Store a scene with everything it has: quality, stated errors, geolocation, lookup table, angles.
+
+    A ``.zarr`` is written block by block, beside the target, and put in its place when it is complete.
 
     Parameters
     ----------
     scene : xarray.Dataset
-        A scene (docs/conventions).
+        A scene (docs/conventions), lazy or not.
     path : str or pathlib.Path
-        ``.zarr`` or ``.nc``; an existing one is not replaced.
+        ``.zarr`` or ``.nc``.
     zarr_format : {2, 3}
         2 is read by every GDAL since 3.4.
     chunk : int
         Side of the chunks, pixels; each holds all bands.
+    overwrite : bool
+        Replace an existing one.
+    progress : callable
+        ``progress(blocks done, blocks in all)``.
 
     Returns
     -------
@@ -35,30 +56,82 @@ def write_native(scene: xr.Dataset, path: str | Path, *, zarr_format: int = 2, c
     ------
     ConfigError
         If the path exists or its suffix is neither.
+    SceneError
+        If the disk cannot take it.
     """
     path = Path(path)
-    if path.exists():
+    if path.suffix not in (".zarr", ".nc"):
+        raise ConfigError(f"{path} has the suffix {path.suffix!r}", ".zarr or .nc")
+    if path.exists() and not overwrite:
         raise ConfigError(f"{path} exists", "a new path", "Remove it or choose another name")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        if path.suffix == ".nc":
+            plain, encoding = _plain(scene, chunk, "chunksizes")
+            plain.to_netcdf(fresh, engine="h5netcdf", encoding=encoding)
+        else:
+            _write_zarr(scene, fresh, zarr_format, chunk, progress)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        os.replace(fresh, path)
+    except OSError as error:
+        raise SceneError(
+            f"{path} cannot be written: {error}", "a writable folder with room", "Choose another path"
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.unlink(missing_ok=True)
+    return path
+
+
+def _plain(scene: xr.Dataset, chunk: int, key: str) -> tuple[xr.Dataset, dict[Any, dict[str, Any]]]:
+    """Return the scene without what files cannot hold, and the chunks of its rasters."""
     plain = scene.copy()
     if "wavelength" in plain.xindexes:
         plain = plain.drop_indexes("wavelength")  # indexes are not stored; the reader makes it anew
     encoding: dict[Any, dict[str, Any]] = {}
-    for name, variable in plain.data_vars.items():
+    for name, variable in plain.variables.items():
         variable.encoding = {}
-        if variable.dims[-2:] == ("y", "x"):
-            sides = {"y": chunk, "x": chunk}
-            size = tuple(min(n, sides.get(str(d), n)) for d, n in zip(variable.dims, variable.shape, strict=True))
-            encoding[name] = {"chunks": size} if path.suffix != ".nc" else {"chunksizes": size}
+        if variable.ndim > 1:
+            sides = [
+                n if dim == "band" else min(n, chunk) for dim, n in zip(variable.dims, variable.shape, strict=True)
+            ]
+            encoding[name] = {key: tuple(sides)}
+    return plain, encoding
+
+
+def _write_zarr(
+    scene: xr.Dataset, path: Path, zarr_format: int, chunk: int, progress: Callable[[int, int], None]
+) -> None:
+    import dask.array as da
+    import zarr
+
+    plain, encoding = _plain(scene, chunk, "chunks")
+    hollow = plain
+    for name in encoding:  # one lazy block that is never computed: only its shape and type are written
+        var = plain.variables[name]
+        empty = xr.Variable(var.dims, da.zeros(var.shape, dtype=var.dtype, chunks=-1), var.attrs)
+        hollow = hollow.assign_coords({name: empty}) if name in plain.coords else hollow.assign({name: empty})
     for name, coordinate in plain.coords.items():
-        coordinate.encoding = {}
-        if coordinate.dtype.kind == "U" and path.suffix == ".zarr" and zarr_format == 3:
-            plain = plain.assign_coords({name: coordinate.astype(object)})  # format 3 specifies no fixed-width strings
-    if path.suffix == ".zarr":
-        if plain.chunks:
-            plain = plain.chunk({d: n for d, n in (("band", -1), ("y", chunk), ("x", chunk)) if d in plain.dims})
-        plain.to_zarr(path, zarr_format=zarr_format, consolidated=zarr_format == 2, encoding=encoding)
-    elif path.suffix == ".nc":
-        plain.to_netcdf(path, engine="h5netcdf", encoding=encoding)
-    else:
-        raise ConfigError(f"{path} has the suffix {path.suffix!r}", ".zarr or .nc")
-    return path
+        if coordinate.dtype.kind == "U" and zarr_format == 3:
+            hollow = hollow.assign_coords({name: coordinate.astype(object)})  # format 3: no fixed-width strings
+    hollow.to_zarr(path, zarr_format=zarr_format, consolidated=zarr_format == 2, encoding=encoding, compute=False)
+    blocks = [(name, block) for name in encoding for block in _blocks(plain.variables[name], chunk)]
+    opened = {name: zarr.open_array(path / str(name), mode="r+") for name in encoding}
+    for done, (name, block) in enumerate(blocks):
+        progress(done, len(blocks))
+        opened[name][block] = np.asarray(plain.variables[name][block].values)
+    progress(len(blocks), len(blocks))
+
+
+def _blocks(variable: xr.Variable, chunk: int) -> list[tuple[slice, ...]]:
+    """Cut a raster into whole chunks side by side, as many as memory allows: rows are cheapest to read whole."""
+    lead = (slice(None),) * (variable.ndim - 2)
+    rows, cols = variable.shape[-2:]
+    column = max(1, variable.dtype.itemsize * chunk * int(np.prod(variable.shape[:-2], dtype=np.int64)))
+    wide = max(chunk, BLOCK // column // chunk * chunk)
+    return [
+        (*lead, slice(y, min(y + chunk, rows)), slice(x, min(x + wide, cols)))
+        for y in range(0, rows, chunk)
+        for x in range(0, cols, wide)
+    ]

@@ -13,9 +13,54 @@ def hsgeo_readers() -> Iterator[ReaderRecord]:
     yield ReaderRecord(
         "prisma",
         "hsgeo_sensors.prisma:PrismaReader",
-        "PRISMA level 2D granule, .he5 or the delivered .zip",
+        "PRISMA granule of level 1, 2B, 2C or 2D, .he5 or the delivered .zip",
         options="hsgeo_sensors.config:PrismaOptions",
         patterns=("*.he5", "*.zip"),
+    )
+    yield ReaderRecord(
+        "emit",
+        "hsgeo_sensors.emit:EmitReader",
+        "EMIT granule, L2A reflectance or L1B radiance, .nc, with its mask, uncertainty and observation files",
+        options="hsgeo_sensors.config:EmitOptions",
+        patterns=("*.nc",),
+    )
+    yield ReaderRecord(
+        "enmap",
+        "hsgeo_sensors.enmap:EnmapReader",
+        "EnMAP product of level 1B, 1C or 2A: folder, METADATA.XML, spectral image, or the delivered archive",
+        options="hsgeo_sensors.config:EnmapOptions",
+    )
+    yield ReaderRecord(
+        "tanager",
+        "hsgeo_sensors.tanager:TanagerReader",
+        "Tanager scene, basic or ortho, radiance or surface reflectance, .h5",
+        options="hsgeo_sensors.config:TanagerOptions",
+        patterns=("*.h5",),
+    )
+    yield ReaderRecord(
+        "neon",
+        "hsgeo_sensors.neon:NeonReader",
+        "NEON AOP surface reflectance, flight line or tile, .h5",
+        options="hsgeo_sensors.config:NeonOptions",
+        patterns=("*.h5",),
+    )
+    yield ReaderRecord(
+        "desis",
+        "hsgeo_sensors.desis:DesisReader",
+        "DESIS level 1C or 2A product: folder, METADATA.xml, SPECTRAL_IMAGE.tif, or the delivered archive",
+        options="hsgeo_sensors.config:DesisOptions",
+    )
+    yield ReaderRecord(
+        "hyperion",
+        "hsgeo_sensors.hyperion:HyperionReader",
+        "EO-1 Hyperion level 1T (radiance): folder, metadata file, or the delivered archive",
+        options="hsgeo_sensors.config:HyperionOptions",
+    )
+    yield ReaderRecord(
+        "aviris",
+        "hsgeo_sensors.aviris:AvirisReader",
+        "AVIRIS Classic, NG, AVIRIS-3 and AVIRIS-5: ENVI image, netCDF-4, or their folder",
+        options="hsgeo_sensors.config:AvirisOptions",
     )
     yield ReaderRecord(
         "envi",
@@ -29,6 +74,19 @@ def hsgeo_readers() -> Iterator[ReaderRecord]:
         "GeoTIFF with the wavelength of each band in its tags",
         options="hsgeo_sensors.config:GeoTiffOptions",
         patterns=("*.tif", "*.tiff", "*.gtif"),
+    )
+    yield ReaderRecord(
+        "arrays",
+        "hsgeo_sensors.arrays:ArraysReader",
+        "benchmark cube in a MATLAB .mat or NumPy .npz",
+        options="hsgeo_sensors.config:ArraysOptions",
+        patterns=("*.mat", "*.npz"),
+    )
+    yield ReaderRecord(
+        "cf",
+        "hsgeo_sensors.cf:CfReader",
+        "any CF netCDF-4, other HDF5 or Zarr with a spectral variable and its wavelengths",
+        options="hsgeo_sensors.config:CfOptions",
     )
     yield ReaderRecord(
         "native",

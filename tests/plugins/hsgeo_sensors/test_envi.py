@@ -155,6 +155,7 @@ def test_wavelengths_given(small, tmp_path):
         ("fwhm = {1, 0}", "fwhm"),
         ("wavelength = {a, b}", "words"),
         ("wavelength = {400, 500,", "braces"),
+        ("wavelength = {400, 500, 600, -700, 800, 900}", "not positive"),
         ("map info = {UTM, 1, 1}", "map info"),
         ("lines = 12", "bytes"),
         ("file type = ENVI Spectral Library", "endmembers"),
@@ -166,6 +167,23 @@ def test_wrong_headers(line, words, small, tmp_path):
         header.write(line + "\n")
     with pytest.raises(SceneError, match=words):
         open_scene(path)
+
+
+@pytest.mark.parametrize("key", ["samples", "lines", "bands", "data type", "wavelength"])
+def test_missing_keys(key, small, tmp_path):
+    path = write_envi(tmp_path / "a", small[0], wavelength=small[1], units=None)
+    header = tmp_path / "a.hdr"
+    parts = header.read_text().split(f"\n{key}", 1)
+    header.write_text(parts[0] + "\n" + parts[1].split("\n" if key != "wavelength" else "}\n", 1)[1])
+    with pytest.raises(SceneError, match=f"lacks '{key}'" if key != "wavelength" else "no wavelengths"):
+        open_scene(path)
+
+
+def test_all_fill(small, tmp_path):
+    path = write_envi(tmp_path / "a", small[0] * np.nan, wavelength=small[1], say_scale=False)
+    scene = open_scene(path)
+    assert np.isnan(scene.spectra.values).all()
+    assert "no valid number" in scene.spectra.attrs["scale_source"]
 
 
 def test_broken_files(small, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from hsgeo_sensors.geotiff_writer import write_geotiff
 from rasterio.transform import Affine
 
@@ -99,12 +100,44 @@ def test_one_band_without_wavelength(make):
         open_scene(path)
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex_int16"])
+def test_complex_numbers_are_refused(dtype, tmp_path):
+    path = tmp_path / "c.tif"
+    with rasterio.open(path, "w", driver="GTiff", count=6, height=11, width=7, dtype=dtype, crs=32633, transform=UP):
+        pass
+    with pytest.raises(SceneError, match=f"holds {dtype}.*real numbers"):
+        open_scene(path)
+
+
+@pytest.mark.parametrize("value", ["abc", "-5", "nan"])
+def test_wrong_wavelength(value, make):
+    path = make(transform=UP)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(2, wavelength=value)
+    with pytest.raises(SceneError, match=r"scene\.tif has no wavelength for bands \[2\]"):
+        open_scene(path)
+
+
+def test_all_fill(small, tmp_path):
+    path = write_geotiff(tmp_path / "n.tif", small[0] * np.nan, wavelength=small[1], block=16, say_scale=False)
+    scene = open_scene(path)
+    assert np.isnan(scene.spectra.values).all()
+    assert "no valid number" in scene.spectra.attrs["scale_source"]
+
+
 def test_broken_files(make, tmp_path):
     path = make()
     whole = path.read_bytes()
     path.write_bytes(whole[:200])
     with pytest.raises(SceneError, match=r"scene\.tif"):
         open_scene(path)
+    front = tmp_path / "front.tif"  # its index stands before the data
+    make("whole.tif", scale=1.0, dtype="float32")
+    rasterio.shutil.copy(tmp_path / "whole.tif", front, driver="COG", OVERVIEWS="NONE")
+    assert open_scene(front).sizes["band"] == 6
+    front.write_bytes(front.read_bytes()[:-60])
+    with pytest.raises(SceneError, match=r"block 0, 0 of band 1 ends at byte"):
+        open_scene(front)
     fake = tmp_path / "fake.tif"
     fake.write_text("this is no TIFF")
     with pytest.raises(SceneError, match=r"fake\.tif"):

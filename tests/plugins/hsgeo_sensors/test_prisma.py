@@ -6,8 +6,11 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from hsgeo_sensors import prisma_levels
 from hsgeo_sensors.archive import granule
 from hsgeo_sensors.prisma import PrismaReader
+from hsgeo_sensors.prisma_cube import Granular
+from hsgeo_sensors.prisma_levels import Contents
 from hsgeo_sensors.prisma_writer import SCALE, swath_mask, write_prisma
 
 from hsgeo.errors import ConfigError, SceneError
@@ -65,6 +68,49 @@ def test_values_bands_and_grid(path, planted, prisma):
     assert scene.attrs["sensor"] == "PRISMA"
 
 
+def assert_at_home(scene, values):
+    """Compare three pixels with what was written, each at its place on the map."""
+    assert dict(scene.sizes) == {"band": 234, "y": 23, "x": 31}
+    scene = scene.load()
+    for row, col in ((5, 20), (11, 14), (17, 9)):
+        pixel = scene.sel(x=500010.0 + 30 * col, y=4649700.0 - 30 * row, method="nearest", tolerance=1.0)
+        assert np.nanmax(np.abs(pixel.spectra.values - values[:, row, col])) < STEP
+
+
+def _flipped(monkeypatch):
+    monkeypatch.setattr(Granular, "_turn", lambda self, block: np.moveaxis(block, -2, 0)[..., ::-1, :])
+
+
+def _transposed(monkeypatch):
+    monkeypatch.setattr(Granular, "_sides", lambda self, rows, cols: (slice(*cols), slice(*rows)))
+    monkeypatch.setattr(Granular, "_turn", lambda self, block: np.moveaxis(block, 0, -1))
+    monkeypatch.setattr(Contents, "shape", property(lambda self: self.stored[::-1]))
+
+
+def _half_a_pixel(monkeypatch):
+    right = prisma_levels.map_grid
+
+    def shifted(*args, **how):
+        crs, transform = right(*args, **how)
+        return crs, transform * transform.translation(0.5, 0.5)
+
+    monkeypatch.setattr(prisma_levels, "map_grid", shifted)
+
+
+@pytest.mark.parametrize("plant", [_flipped, _transposed, _half_a_pixel])
+def test_wrong_readers_are_caught(plant, path, planted, monkeypatch):
+    options = {"overlap": "both"}
+    assert_at_home(open_scene(path, options=options), planted[0])
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, KeyError)):  # KeyError: no pixel lies there
+        assert_at_home(open_scene(path, options=options), planted[0])
+
+
+def test_angles(path):
+    scene = open_scene(path)
+    assert (float(scene.sun_zenith), float(scene.sun_azimuth), float(scene.view_zenith)) == (24.25, 141.0, 5.5)
+
+
 def test_slots_and_bad_bands(path, prisma):
     scene = open_scene(path)
     assert scene.band.values[0] == 66  # the shortest wavelength is VNIR's last slot
@@ -110,11 +156,11 @@ def test_quality(path, planted):
 def test_error_matrix_rules(copy, planted):
     with h5py.File(copy, "r+") as file:
         flags = file[f"{FIELDS}/VNIR_PIXEL_L2_ERR_MATRIX"]
-        for column, code in ((14, 1), (15, 2), (16, 4)):
+        for column, code in ((14, 1), (15, 2), (16, 4), (17, 3)):
             flags[11, 30, column] = code
     band = open_scene(copy).sel(band=31)  # slot 30 counted from 0
-    assert np.isnan(band.spectra.values[11, [14, 15, 16]]).tolist() == [True, False, True]
-    assert open_scene(copy).quality.values[11, 16] == Quality.SATURATED
+    assert np.isnan(band.spectra.values[11, [14, 15, 16, 17]]).tolist() == [True, False, True, True]
+    assert open_scene(copy).quality.values[11, 14:18].tolist() == [0, 0, Quality.SATURATED, Quality.SATURATED]
 
 
 @pytest.mark.parametrize("corners", ["centre", "edge"])

@@ -1,0 +1,224 @@
+"""Swaths on the command line: unmixed on the grid of the sensor, written on a map; and scenes stored or cut."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+
+import hsgeo
+from hsgeo.cli import main
+from hsgeo.plugin import Quality
+from hsgeo.product.convention import check_product
+from tests.product.swaths import swath, with_lookup
+from tests.scenes import abundances, make_scene, save
+
+ROWS, COLS = 44, 36
+RECIPE = ("--recipe", "classical", "--count", 3, "--quiet")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    where = swath(ROWS, COLS, angle=14.0)
+    made = make_scene(ROWS, COLS, crs=None).assign_coords({n: where[n] for n in ("y", "x", "lat", "lon")})
+    quality = np.zeros((ROWS, COLS), "u2")
+    quality[5:9, 5:9] = Quality.CLOUD
+    made["quality"] = (("y", "x"), quality)
+    made["spectra_std"] = made["spectra"] * 0.01
+    made = made.assign_coords(sun_zenith=31.5, view_azimuth=101.0)
+    made.attrs |= {"processing_level": "L2A", "quality_source": "its own mask"}
+    made["spectra"].attrs["scale_source"] = "the file"
+    return made.isel(band=[k for k in range(40) if k not in (7, 8, 20)])
+
+
+@pytest.fixture(scope="module")
+def folder(scene, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("swaths")
+    hsgeo.write_scene(scene, folder / "scene.zarr", chunk=16)
+    run("unmix", "--input", folder / "scene.zarr", "--out", folder / "map.zarr", *RECIPE)
+    run("unmix", "--input", folder / "scene.zarr", "--out", folder / "swath.zarr", "--grid", "swath", *RECIPE)
+    return folder
+
+
+def run(*args, code=0):
+    with pytest.raises(SystemExit) as done:
+        main([str(arg) for arg in args])
+    assert done.value.code == code
+
+
+def _truth_error(found):
+    """Return the error against the truth of the pixel nearest to each cell, endmembers matched."""
+    where = swath(ROWS, COLS, angle=14.0).assign(truth=(("k", "y", "x"), abundances(ROWS, COLS).astype("f4")))
+    truth = hsgeo.georeference(where[["truth", "quality"]]).compute()["truth"]
+    assert truth["x"].equals(found["x"].drop_attrs()) or np.array_equal(truth["x"], found["x"])
+    A = found["abundance"].values
+    order = [int(np.nanmean(np.abs(A[k] - truth.values), axis=(1, 2)).argmin()) for k in range(3)]
+    return float(np.sqrt(np.nanmean((A - truth.values[order]) ** 2)))
+
+
+def test_a_swath_is_written_on_a_map(folder, tmp_path):
+    product = hsgeo.open_product(folder / "map.zarr")
+    check_product(product, values=True)
+    assert product.rio.crs.to_epsg() == 32632
+    assert "lat" not in product.coords
+    assert _truth_error(product) < 0.02
+    assert sorted(p.name for p in folder.iterdir()) == ["map.zarr", "scene.zarr", "swath.zarr"]  # no spool is left
+    run("unmix", "--input", folder / "scene.zarr", "--out", tmp_path / "map.tif", *RECIPE)
+    with rasterio.open(tmp_path / "map.tif") as cog:
+        assert cog.crs.to_epsg() == 32632
+        assert cog.transform == product.rio.transform()
+        assert np.array_equal(cog.read(), product["abundance"].values, equal_nan=True)
+
+
+def test_the_sensor_grid_is_kept_on_request_and_placed_later(folder, tmp_path, capsys):
+    kept = hsgeo.open_product(folder / "swath.zarr")
+    assert kept.sizes["y"] == ROWS
+    assert kept["lat"].dims == ("y", "x")
+    run("georeference", folder / "swath.zarr", "--out", tmp_path / "later.zarr")
+    assert "EPSG:32632" in capsys.readouterr().err
+    later, direct = hsgeo.open_product(tmp_path / "later.zarr"), hsgeo.open_product(folder / "map.zarr")
+    assert later["abundance"].equals(direct["abundance"])
+    assert later["quality"].equals(direct["quality"])
+    assert later.attrs["hsgeo_run_id"] == direct.attrs["hsgeo_run_id"] != kept.attrs["hsgeo_run_id"]
+    assert hsgeo.open_state(tmp_path / "later.zarr").keys() == hsgeo.open_state(folder / "map.zarr").keys()
+    run("georeference", folder / "swath.zarr", "--out", tmp_path / "b.zarr", "--grid", "EPSG:25832", "--method",
+        "bilinear", "--resolution", 25, "--quiet")  # fmt: skip
+    product = hsgeo.open_product(tmp_path / "b.zarr")
+    check_product(product, values=True)
+    assert (product.rio.crs.to_epsg(), product.rio.resolution()) == (25832, (25, -25))
+    run("info", tmp_path / "b.zarr", "--json")
+    said = json.loads(capsys.readouterr().out)["georeferencing"]
+    assert (said["by"], said["method"], said["crs"]) == ("geolocation", "bilinear", "EPSG:25832")
+
+
+@pytest.mark.parametrize("name", ["map.zarr", "swath.zarr"])
+def test_rerun(folder, tmp_path, name):
+    run("rerun", folder / name, "--out", tmp_path / "again.zarr", "--quiet")
+    first, second = hsgeo.open_product(folder / name), hsgeo.open_product(tmp_path / "again.zarr")
+    assert first.attrs["hsgeo_run_id"] == second.attrs["hsgeo_run_id"]
+    assert first.load().equals(second.load())
+
+
+@pytest.mark.parametrize("stop_in_map", [False, True])
+def test_a_stopped_run_goes_on(folder, tmp_path, monkeypatch, stop_in_map):
+    from hsgeo.run import write as writing
+
+    whole = writing.write_tiles
+
+    def stopped(product, sink, tile, **rest):
+        swathlike = "lat" in product.coords
+        if swathlike == stop_in_map:
+            return whole(product, sink, tile, **rest)
+        sink.write((slice(0, min(tile, product.sizes["y"])), slice(0, min(tile, product.sizes["x"]))),
+                   product.isel(y=slice(0, tile), x=slice(0, tile)).drop_vars("endmembers").compute())  # fmt: skip
+        raise KeyboardInterrupt
+
+    args = ("unmix", "--input", folder / "scene.zarr", "--out", tmp_path / "map.zarr", "--tile", 16, *RECIPE)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "write_tiles", stopped)
+        run(*args, code=1)
+    assert (tmp_path / ".map.zarr.swath.zarr").exists()
+    assert (tmp_path / "map.zarr").exists() == stop_in_map
+    run(*args, "--resume")
+    assert os.listdir(tmp_path) == ["map.zarr"]
+    assert hsgeo.open_product(tmp_path / "map.zarr")["abundance"].equals(
+        hsgeo.open_product(folder / "map.zarr")["abundance"]
+    )
+
+
+def test_wrong_grids_are_refused_before_anything_is_done(folder, tmp_path, capsys):
+    out = tmp_path / "x.zarr"
+    for grid in ("EPSG:1", "nonsense"):
+        run("unmix", "--input", folder / "scene.zarr", "--out", out, "--grid", grid, *RECIPE, code=2)
+        assert "grid" in capsys.readouterr().err
+    run("georeference", folder / "map.zarr", "--out", out, code=2)
+    assert "stays as it is" in capsys.readouterr().err
+    save(make_scene(8, 8, crs=None), tmp_path / "nowhere.zarr")
+    run("unmix", "--input", tmp_path / "nowhere.zarr", "--out", out, "--grid", "utm", *RECIPE, code=2)
+    assert "nothing says where" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_the_lookup_table_of_the_file_comes_first(scene, tmp_path):
+    rows, cols = np.mgrid[1 : ROWS + 1, 1 : COLS + 1]
+    table = with_lookup(scene, (10.0, 0, 500_000.0, 0, -10.0, 5_600_000.0), cols, rows, epsg=32633)
+    hsgeo.write_scene(table, tmp_path / "t.zarr", zarr_format=3)
+    run("unmix", "--input", tmp_path / "t.zarr", "--out", tmp_path / "t1.zarr", *RECIPE)
+    product = hsgeo.open_product(tmp_path / "t1.zarr")
+    assert (product.rio.crs.to_epsg(), product.rio.resolution()) == (32633, (10, -10))
+    assert product.sizes["y"] == ROWS
+    product = hsgeo.unmix(hsgeo.open_scene(tmp_path / "t.zarr"), recipe="classical", options={"archetypes.count": 3})
+    assert "glt_x" in product.coords  # the call in Python leaves the sensor grid
+    assert hsgeo.georeference(product, grid="utm").rio.crs.to_epsg() == 32632
+
+
+def test_a_lazy_map_that_was_changed_is_written_as_it_is(scene, tmp_path):
+    product = hsgeo.unmix(scene, recipe="classical", options={"archetypes.count": 3}, tile=16)
+    cut = hsgeo.georeference(product, tile=24).isel(y=slice(10, 40), x=slice(5, 40)).chunk(y=30, x=35)
+    hsgeo.write(cut, tmp_path / "cut.zarr")
+    written = hsgeo.open_product(tmp_path / "cut.zarr")
+    assert written["abundance"].shape == (3, 30, 35)
+    assert written["abundance"].values.tobytes() == cut["abundance"].values.tobytes()
+
+
+def test_convert_keeps_everything(folder, scene, tmp_path, capsys):
+    run("convert", folder / "scene.zarr", tmp_path / "copy.zarr", "--chunk", 20)
+    assert f"{ROWS} x {COLS}" in capsys.readouterr().err
+    again = hsgeo.open_scene(tmp_path / "copy.zarr")
+    xr.testing.assert_equal(again.compute(), scene)
+    assert again.attrs["quality_source"] == "its own mask"
+    assert again["spectra"].attrs["scale_source"] == "the file"
+    stored = xr.open_dataset(tmp_path / "copy.zarr", engine="hsgeo")
+    assert stored["spectra"].encoding["chunks"] == (37, 20, 20)
+    run("convert", folder / "scene.zarr", tmp_path / "copy.zarr", code=2)
+    assert "exists" in capsys.readouterr().err
+    run("convert", folder / "scene.zarr", tmp_path / "copy.zarr", "--overwrite", "--quiet")
+    run("convert", folder / "scene.zarr", folder / "scene.zarr", "--overwrite", code=2)
+    run("convert", folder / "scene.zarr", tmp_path / "copy.tif", code=2)
+    assert sorted(os.listdir(tmp_path)) == ["copy.zarr"]
+
+
+def test_a_store_that_fails_leaves_nothing(folder, tmp_path, capsys):
+    shutil.copytree(folder / "scene.zarr", tmp_path / "broken.zarr")
+    for chunk in (tmp_path / "broken.zarr" / "spectra").glob("0.1.*"):
+        chunk.write_bytes(b"no chunk")
+    run("convert", tmp_path / "broken.zarr", tmp_path / "copy.zarr", code=2)
+    assert "broken.zarr" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["broken.zarr"]
+
+
+def test_subset(folder, scene, tmp_path, capsys):
+    lon, lat = float(scene["lon"][20, 10]), float(scene["lat"][20, 10])
+    box = f"{lon - 1e-3},{lat - 1e-3},{lon + 1e-3},{lat + 1e-3}"
+    run("subset", folder / "scene.zarr", tmp_path / "part.zarr", "--bbox", box, "--wavelength", "450-1000", "--quiet")
+    part = hsgeo.open_scene(tmp_path / "part.zarr")
+    assert part.sizes["y"] < 15
+    assert part["wavelength"].values.max() <= 1000
+    same = scene.sel(y=part["y"], x=part["x"]).isel(band=slice(0, part.sizes["band"]))
+    assert np.array_equal(part["spectra"], same["spectra"], equal_nan=True)
+    for args, said in (
+        (("--bbox", "1,2,3,4"), "holds no pixel"),
+        ((), "neither"),
+        (("--wavelength", "1-2"), "no band"),
+    ):
+        run("subset", folder / "scene.zarr", tmp_path / "none.zarr", *args, code=2)
+        assert said in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["part.zarr"]
+
+
+def test_info_tells_all_of_it(folder, capsys):
+    run("info", folder / "scene.zarr", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert said["processing_level"] == "L2A"
+    assert said["quality_source"] == "its own mask"
+    assert said["scale_source"] == "the file"
+    assert said["angles"] == {"sun_zenith": 31.5, "view_azimuth": 101.0}
+    assert said["spectra_std"] is True
+    assert said["geolocation"] == "lat, lon of pixel centres"
+    assert said["bands_left_out"] == "3 of the product: 8-9, 21"
+    assert "sensor (swath)" in said["grid"]
+    run("info", folder / "scene.zarr")
+    assert "sun_zenith 31.5" in capsys.readouterr().out

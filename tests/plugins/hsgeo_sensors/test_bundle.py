@@ -1,0 +1,205 @@
+"""Products of several files: in folders and archives, honest and not."""
+
+import io
+import shutil
+import tarfile
+import zipfile
+
+import pytest
+from hsgeo_sensors import bundle as module
+from hsgeo_sensors.bundle import bundle, is_packed, peek
+
+from hsgeo.errors import SceneError
+
+FILES = {"P1-IMAGE.TIF": bytes(range(256)) * 40, "P1-METADATA.XML": b"<a/>", "P1-QL_CLOUD.TIF": b"cloud"}
+PATTERN = r"(?P<stem>P\d)-METADATA\.XML"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("HSGEO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def folder(path, files=FILES):
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def zipped(path, files=FILES, prefix="P1/"):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(prefix + name, data)
+    return path
+
+
+def tarred(path, files=FILES, prefix="./P1/", links=()):
+    with tarfile.open(path, "w:gz" if path.suffix != ".tar" else "w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(prefix + name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        for name, target in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+    return path
+
+
+def makers():
+    return {
+        "folder": lambda p: folder(p / "in"),
+        "above": lambda p: folder(p / "in" / "P1").parent,
+        "file": lambda p: folder(p / "in") / "P1-QL_CLOUD.TIF",
+        "zip": lambda p: zipped(p / "in.zip"),
+        "flat zip": lambda p: zipped(p / "in.ZIP", prefix=""),
+        "tar": lambda p: tarred(p / "in.tar"),
+        "tar.gz": lambda p: tarred(p / "in.tar.gz"),
+        "tgz": lambda p: tarred(p / "in.tgz"),
+    }
+
+
+@pytest.mark.parametrize("how", makers())
+def test_files_are_found_and_read_wherever_they_are(tmp_path, how, cache):
+    path = makers()[how](tmp_path)
+    (tmp_path / "in").mkdir(exist_ok=True)
+    (tmp_path / "in" / ".DS_Store").write_bytes(b"clutter")
+    assert is_packed(path) == (how not in ("folder", "above", "file"))
+    assert "P1-METADATA.XML" in peek(path) or how == "file"
+    product = bundle(path).product(PATTERN, what="product P")
+    assert len(product.sizes) == 3
+    for name, data in FILES.items():
+        inside = product.find(name.replace("P1", "").replace(".", r"\.").lower())
+        assert product.read(inside, limit=20000) == data
+        assert product.path(inside).read_bytes() == data
+        assert product.path(inside).suffix == inside[-4:]
+    assert product.find("-MISSING") is None
+    assert len(list(cache.glob("*"))) == (0 if how in ("folder", "above", "file") else 3)
+
+
+def test_a_compressed_tar_is_unpacked_in_one_pass(tmp_path, monkeypatch, cache):
+    path = tarred(tmp_path / "in.tgz", {**FILES, "P2-OTHER.TIF": b"not of this product"})
+    product = bundle(path).product(PATTERN, what="product P")
+    product.path("P1/P1-METADATA.XML")
+    monkeypatch.delattr(tarfile, "open")  # from here on the archive cannot be looked into
+    assert product.path("P1/P1-QL_CLOUD.TIF").read_bytes() == b"cloud"
+    assert product.path("P1/P1-IMAGE.TIF").read_bytes() == FILES["P1-IMAGE.TIF"]
+    assert len(list(cache.iterdir())) == 3
+
+
+def test_two_products_need_a_choice(tmp_path):
+    both = {**FILES, **{n.replace("P1", "P2"): d + b"2" for n, d in FILES.items()}}
+    for path in (folder(tmp_path / "in", both), zipped(tmp_path / "a.zip", both), tarred(tmp_path / "a.tar", both)):
+        with pytest.raises(SceneError, match=r"2 products.* P1, P2"):
+            bundle(path).product(PATTERN, what="product P")
+    product = bundle(tmp_path / "in" / "P2-IMAGE.TIF").product(PATTERN, what="product P")
+    assert sorted(product.sizes) == [n.replace("P1", "P2") for n in sorted(FILES)]
+    shutil.copytree(folder(tmp_path / "twin" / "a"), tmp_path / "twin" / "b")
+    with pytest.raises(SceneError, match="2 products"):
+        bundle(tmp_path / "twin").product(PATTERN, what="product P")
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz"])
+def test_an_archive_in_an_archive_is_looked_into_once(tmp_path, kind):
+    (tmp_path / "a").mkdir()
+    pack = zipped if kind == ".zip" else tarred
+    outer = tarred(tmp_path / "order.tar.gz", {f"P1{kind}": pack(tmp_path / f"a/P1{kind}").read_bytes()})
+    product = bundle(outer).product(PATTERN, what="product P")
+    assert product.path("P1/P1-IMAGE.TIF").read_bytes() == FILES["P1-IMAGE.TIF"]
+    third = zipped(tmp_path / "third.zip", {"order.tar.gz": outer.read_bytes()})
+    with pytest.raises(SceneError, match=r"0 products and 1 archives"):
+        bundle(third).product(PATTERN, what="product P")
+    two = tarred(tmp_path / "two.tar", {"P1.ZIP": b"1", "P2.ZIP": b"2"})
+    with pytest.raises(SceneError, match=r"0 products and 2 archives.*P1\.ZIP, P2\.ZIP"):
+        bundle(two).product(PATTERN, what="product P")
+    with pytest.raises(SceneError, match="nothing of that kind"):
+        bundle(zipped(tmp_path / "none.zip", {"readme.txt": b"-"})).product(PATTERN, what="product P")
+
+
+def test_two_files_for_one_purpose_are_an_error(tmp_path):
+    product = bundle(folder(tmp_path / "in", {**FILES, "P1-IMAGE.TIFF": b""})).product(PATTERN, what="product P")
+    with pytest.raises(SceneError, match="2 files for one purpose"):
+        product.find(r"-IMAGE\.TIFF?")
+
+
+def test_one_name_that_begins_another_is_not_mixed_up(tmp_path):
+    files = {**FILES, "P1-METADATA.XML.aux": b"", "P10-METADATA.XML": b"<b/>"}
+    product = bundle(folder(tmp_path / "in", files) / "P10-METADATA.XML")
+    assert list(product.product(r"(?P<stem>P\d+)-METADATA\.XML", what="product P").sizes) == ["P10-METADATA.XML"]
+    product = bundle(tmp_path / "in" / "P1-IMAGE.TIF").product(r"(?P<stem>P\d+)-METADATA\.XML", what="product P")
+    assert "P10-METADATA.XML" not in product.sizes
+
+
+@pytest.mark.parametrize("name", ["../P1-METADATA.XML", "/etc/P1-METADATA.XML", "a/../../b", "C:/b", "..\\b"])
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_paths_that_lead_out_are_refused(tmp_path, name, make, cache):
+    path = make(tmp_path / ("in.zip" if make is zipped else "in.tgz"), {**FILES, name: b"x"}, prefix="")
+    with pytest.raises(SceneError, match="leads out"):
+        bundle(path)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../secret"])
+def test_links_that_lead_out_are_refused(tmp_path, target):
+    with pytest.raises(SceneError, match=r"a link to .* leads out"):
+        bundle(tarred(tmp_path / "in.tar", links=[("P1/P1-LINK.TIF", target)]))
+    inner = bundle(tarred(tmp_path / "inner.tar", links=[("P1/P1-LINK.TIF", "P1-IMAGE.TIF")]))
+    assert "P1/P1-LINK.TIF" not in inner.sizes, "links are left out: files are read by their own names"
+
+
+def test_devices_and_doubles_are_refused(tmp_path):
+    path = tmp_path / "in.tar"
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("P1/pipe")
+        info.type = tarfile.FIFOTYPE
+        archive.addfile(info)
+    with pytest.raises(SceneError, match="no plain file"):
+        bundle(path)
+    double = tarred(tmp_path / "double.tar", {"P1.TIF": b"1", "./P1.TIF": b"22"})
+    with pytest.raises(SceneError, match="twice"):
+        bundle(double)
+
+
+def test_absurd_sizes_are_refused(tmp_path, monkeypatch):
+    paths = zipped(tmp_path / "in.zip"), tarred(tmp_path / "in.tgz")
+    monkeypatch.setattr(module, "LARGEST", 10_000)
+    for path in paths:
+        module._listing.cache_clear()
+        with pytest.raises(SceneError, match="at most 20000 members, 10000 bytes"):
+            bundle(path)
+    monkeypatch.setattr(module, "LARGEST", 10**9)
+    monkeypatch.setattr(module, "MOST", 2)
+    for path in paths:
+        module._listing.cache_clear()
+        with pytest.raises(SceneError, match="at most 2 members"):
+            bundle(path)
+    product = bundle(folder(tmp_path / "f"))
+    with pytest.raises(SceneError, match="at most 3 bytes"):
+        product.read("P1-METADATA.XML", limit=3)
+
+
+def test_encrypted_and_broken_archives_say_so(tmp_path):
+    path = zipped(tmp_path / "in.zip")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag in the directory at the end
+    (tmp_path / "locked.zip").write_bytes(data)
+    with pytest.raises(SceneError, match="encrypted"):
+        bundle(tmp_path / "locked.zip")
+    for good in (path, tarred(tmp_path / "in.tar"), tarred(tmp_path / "in.tgz")):
+        cut = tmp_path / f"cut{''.join(good.suffixes)}"
+        cut.write_bytes(good.read_bytes()[:-3000] if good.suffix == ".tar" else good.read_bytes()[:-30])
+        if good.suffix == ".tar":
+            cut.write_bytes(good.read_bytes()[:700])
+        with pytest.raises(SceneError, match="not a readable archive"):
+            bundle(cut)
+        assert isinstance(peek(cut), tuple)
+    assert peek(tmp_path / "nothing") == ()
+
+
+def test_an_archive_that_changes_is_listed_anew(tmp_path):
+    path = zipped(tmp_path / "in.zip")
+    assert len(bundle(path).sizes) == 3
+    zipped(path, {**FILES, "P1-QL_SNOW.TIF": b"s"})
+    assert len(bundle(path).sizes) == 4

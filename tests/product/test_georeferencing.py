@@ -1,0 +1,233 @@
+"""From the sensor grid to a map: each pixel where it belongs, none where it does not."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.spatial.distance import cdist
+
+import hsgeo
+from hsgeo.errors import ConfigError, SceneError
+from hsgeo.plugin import Quality
+from tests.product.swaths import assert_placed, swath, with_lookup
+
+
+@pytest.mark.parametrize("angle", [3.0, 163.0, 271.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+def test_each_pixel_lands_where_it_is(angle, mirrored, method):
+    found = hsgeo.georeference(swath(angle=angle, mirrored=mirrored), method=method).compute()
+    assert found.rio.crs.to_epsg() == 32632
+    assert [abs(v) for v in found.rio.resolution()] == [30.0, 30.0]
+    assert found["x"].values[0] % 30 == pytest.approx(15)  # corners of cells are multiples of their size
+    assert_placed(found)
+
+
+def _half_pixel(ds):
+    """A reader that gave corners of pixels."""
+    lat, lon = (ds[name].values for name in ("lat", "lon"))
+    moved = {n: (v + np.roll(np.roll(v, 1, 0), 1, 1)) / 2 for n, v in (("lat", lat), ("lon", lon))}
+    return ds.assign_coords({n: (("y", "x"), v) for n, v in moved.items()}).isel(y=slice(1, None), x=slice(1, None))
+
+
+def _flipped(ds):
+    return ds.assign_coords(lat=(("y", "x"), ds["lat"].values[::-1]), lon=(("y", "x"), ds["lon"].values[::-1]))
+
+
+def _transposed(ds):
+    square = ds.isel(y=slice(0, 40))
+    return square.assign_coords(lat=(("y", "x"), square["lat"].values.T), lon=(("y", "x"), square["lon"].values.T))
+
+
+@pytest.mark.parametrize("wrong", [_half_pixel, _flipped, _transposed])
+def test_a_wrong_geolocation_is_seen(wrong):
+    with pytest.raises(AssertionError):
+        assert_placed(hsgeo.georeference(wrong(swath())).compute())
+
+
+def test_the_nearest_pixel_by_brute_force_and_no_smear():
+    ds = swath(rows=23, cols=31, angle=38.0)
+    found = hsgeo.georeference(ds, tile=16).compute()
+    where = 1000 * np.stack([ds["east"].values, ds["north"].values], -1).reshape(-1, 2).astype("f8")
+    cells = np.stack(np.meshgrid(found["x"] - 512_000, found["y"] - 5_600_000), -1).reshape(-1, 2)
+    apart = cdist(cells, where)
+    nearest, least = apart.argmin(1), apart.min(1) / 30
+    model = found["model"].values.ravel()
+    assert (model[least > 1.0] == -1).all()  # not even a diagonal further, which is 1.41
+    assert (model[least < 0.707] >= 0).all()  # nor a hole inside
+    clear = (model >= 0) & (np.sort(apart, 1)[:, 1] - apart.min(1) > 0.1)  # but where two are equally near
+    assert clear.sum() > 600
+    assert np.array_equal(model[clear], nearest[clear])
+
+
+def test_tiles_and_chunks_change_no_bit():
+    ds = swath(angle=200.0)
+    for method in ("nearest", "bilinear"):
+        one = hsgeo.georeference(ds, method=method).compute()
+        for other in (ds, ds.chunk(y=13, x=11)):
+            many = hsgeo.georeference(other, method=method, tile=17)
+            assert many["abundance"].chunks[-1][0] == 17
+            assert many.compute(scheduler="threads").equals(one)
+
+
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+def test_sums_are_kept_and_nodata_stays_apart(method):
+    ds = swath()
+    gone = np.zeros((60, 40), bool)
+    gone[20:30, 10:25] = True
+    ds["abundance"] = ds["abundance"].where(~gone)
+    ds["quality"] = ds["quality"].copy(data=np.where(gone, Quality.MASKED | Quality.CLOUD, 0).astype("u2"))
+    found = hsgeo.georeference(ds, method=method).compute()
+    missing = np.isnan(found["abundance"]).all("endmember")
+    assert (missing == np.isnan(found["abundance"]).any("endmember")).all()
+    assert (missing == (found["quality"] & (Quality.NODATA | Quality.MASKED) != 0)).all()
+    assert (found["quality"] & Quality.MASKED != 0).sum() == pytest.approx(gone.sum(), rel=0.05)
+    total = found["abundance"].sum("endmember", skipna=False).values
+    np.testing.assert_allclose(total[np.isfinite(total)], 1, atol=1e-6)
+    assert found["abundance"].dtype == np.float32
+    assert set(np.unique(found["quality"])) == {0, 1, Quality.MASKED | Quality.CLOUD}
+    assert found["model"].dtype == np.int32
+
+
+def test_bilinear_is_exact_for_a_plane_and_steps_are_nearest():
+    ds = swath(angle=31.0)
+    inner = {"x": slice(20, -20), "y": slice(25, -25)}
+    smooth, rough = (hsgeo.georeference(ds, method=m).compute().isel(inner) for m in ("bilinear", "nearest"))
+    off = [np.abs(m["east"] * 1000 + 512_000 - m["x"]).max() for m in (smooth, rough)]
+    assert off[0] < 0.05  # metres
+    assert off[1] > 10
+    assert smooth["model"].equals(rough["model"])
+
+
+def test_the_lookup_table_of_the_file():
+    ds = swath(4, 5).drop_vars(["lat", "lon"])
+    x = [[0, 1, 2, 3], [5, -4, 1, 0], [0, 0, 2, 5]]
+    y = [[0, 1, 1, 1], [4, -4, 2, 0], [0, 0, 3, 4]]
+    ds = with_lookup(ds, (60.0, 0.0, 500_000.0, 0.0, -60.0, 5_600_000.0), x, y)
+    found = hsgeo.georeference(ds).compute()
+    expected = [[-1, 0, 1, 2], [19, 18, 5, -1], [-1, -1, 11, 19]]
+    assert found["model"].values.tolist() == expected
+    assert found["x"].values.tolist() == [500_030.0, 500_090.0, 500_150.0, 500_210.0]  # centres: half a cell in
+    assert found["y"].values[0] == 5_599_970.0
+    assert found.rio.transform()[:6] == (60, 0, 500_000, 0, -60, 5_600_000)
+    assert "glt_x" not in found.variables
+    cut = hsgeo.georeference(ds.isel(y=slice(1, None), x=slice(1, 4))).compute()
+    kept = [v if v // 5 >= 1 and 1 <= v % 5 <= 3 else -1 for row in expected for v in row]
+    assert cut["model"].values.ravel().tolist() == kept
+    strided = hsgeo.georeference(ds.isel(y=slice(1, None, 2))).compute()
+    assert {v for v in expected[0] + expected[1] + expected[2] if v // 5 in (1, 3)} <= {*strided["model"].values.flat}
+    with pytest.raises(ConfigError, match="lookup table"):
+        hsgeo.georeference(ds, grid="utm")
+    with pytest.raises(SceneError, match="none of the 4 x 5 pixels"):
+        hsgeo.georeference(ds.assign_coords(glt_x=ds["glt_x"] * 0))
+
+
+@pytest.mark.parametrize(
+    ("epsg", "centre", "expected"),
+    [
+        (32660, (833_978.0, 0.0), 32660),  # the antimeridian at the equator
+        (32701, (200_000.0, 8_100_000.0), 32701),
+        (5041, (2_000_000.0, 2_000_000.0), 5041),  # the north pole itself
+        (5042, (2_100_000.0, 1_900_000.0), 5042),
+    ],
+)
+def test_antimeridian_and_poles(epsg, centre, expected):
+    ds = swath(epsg=epsg, centre=centre)
+    found = hsgeo.georeference(ds).compute()
+    assert found.rio.crs.to_epsg() == expected
+    assert found.sizes["x"] < 80
+    assert_placed(found, centre=centre)
+
+
+def test_degrees_across_the_antimeridian_are_contiguous():
+    ds = swath(epsg=32660, centre=(833_978.0, 0.0))
+    assert np.ptp(ds["lon"].values) > 350
+    found = hsgeo.georeference(ds, grid="EPSG:4326").compute()
+    assert found.sizes["x"] < 80
+    assert 179.9 < found["x"].values[0] < 180 < found["x"].values[-1] < 180.1
+    assert (found["quality"] == 0).mean() > 0.5
+
+
+def test_a_torn_grid_is_one_clear_error():
+    with pytest.raises(ConfigError, match="torn"):
+        hsgeo.georeference(swath(epsg=32660, centre=(833_978.0, 0.0)), grid="EPSG:3857")
+    with pytest.raises(ConfigError, match=r"torn|no place"):
+        hsgeo.georeference(swath(epsg=5041, centre=(2_000_000.0, 2_000_000.0)), grid="EPSG:4326")
+
+
+def test_a_rotated_grid_onto_another_like_gdal():
+    from affine import Affine
+    from rasterio.warp import Resampling, reproject
+
+    values = np.arange(50 * 40, dtype="i4").reshape(50, 40)
+    turned = Affine.translation(512_000, 5_600_000) * Affine.rotation(25) * Affine.scale(20, -20)
+    ds = xr.Dataset({"model": (("y", "x"), values, {"grid_mapping": "spatial_ref"})},
+                    {"y": np.arange(50), "x": np.arange(40)}).rio.write_crs("EPSG:32632")  # fmt: skip
+    ds = ds.rio.write_transform(turned)
+    found = hsgeo.georeference(ds, grid=25832, tile=16).compute()
+    expected = np.full(found["model"].shape, -1, "i4")
+    reproject(values, expected, src_transform=turned, src_crs="EPSG:32632", dst_transform=found.rio.transform(),
+              dst_crs="EPSG:25832", resampling=Resampling.nearest, init_dest_nodata=True, dst_nodata=-1)  # fmt: skip
+    assert (found["model"].values == expected).mean() > 0.999
+    assert found.rio.resolution() == (20, -20)
+    assert hsgeo.georeference(ds) is ds  # on a map already
+    assert hsgeo.georeference(ds, grid="swath") is ds
+    for grid in ("EPSG:25832", 25832):
+        assert hsgeo.georeference(found, grid=grid) is found
+    like = hsgeo.georeference(ds, grid=found)
+    assert like["model"].equals(found["model"])
+
+
+def test_a_given_grid():
+    wanted = {"crs": "EPSG:32632", "transform": (15.0, 0, 511_995.0, 0, -15.0, 5_600_010.0), "shape": (4, 6)}
+    found = hsgeo.georeference(swath(), grid=wanted).compute()
+    assert found["east"].shape == (4, 6)
+    assert found.rio.transform()[:6] == wanted["transform"]
+    assert np.abs(found["east"] * 1000 + 512_000 - found["x"]).max() < 21.3
+    for wrong in ({"crs": "EPSG:32632"}, wanted | {"shape": (0, 3)}, wanted | {"transform": (0, 0, 0, 0, 0, 0)}):
+        with pytest.raises(ConfigError):
+            hsgeo.georeference(swath(), grid=wrong)
+    with pytest.raises(ConfigError, match="together"):
+        hsgeo.georeference(swath(), grid=wanted, resolution=10)
+
+
+def test_holes_and_tiny_swaths():
+    ds = swath()
+    ds["lat"].values[5] = -9999
+    ds["lon"].values[40, :] = np.nan
+    found = hsgeo.georeference(ds).compute()
+    assert not np.isin(found["model"], [*range(200, 240), *range(1600, 1640)]).any()
+    assert_placed(found)
+    row = hsgeo.georeference(swath(rows=1)).compute()
+    assert (row["quality"] == 0).sum() >= 40
+    with pytest.raises((ConfigError, SceneError), match="size"):
+        hsgeo.georeference(swath(rows=1, cols=1))
+    for broken in (ds.assign_coords(lat=ds["lat"] * np.nan), ds.drop_vars(["lat"])):
+        with pytest.raises(SceneError, match=r"place|lie"):
+            hsgeo.georeference(broken)
+
+
+def test_wrong_words():
+    with pytest.raises(ConfigError, match="nearest"):
+        hsgeo.georeference(swath(), method="cubic")
+    for grid in ("utn", None, 4):
+        with pytest.raises(ConfigError, match="grid"):
+            hsgeo.georeference(swath(), grid=grid)
+    with pytest.raises(ConfigError, match="wide"):
+        hsgeo.georeference(swath(), resolution=-1)
+    with pytest.raises(SceneError, match="rasters"):
+        hsgeo.georeference(xr.Dataset())
+
+
+def test_table_and_geolocation_agree():
+    ds = swath(angle=17.0)
+    by_place = hsgeo.georeference(ds).compute()
+    model = by_place["model"].values
+    x, y = np.where(model < 0, 0, model % 40 + 1), np.where(model < 0, 0, model // 40 + 1)
+    table = with_lookup(ds, by_place.rio.transform()[:6], x, y)
+    assert hsgeo.georeference(table, tile=32).compute().equals(by_place)
+    smooth = hsgeo.georeference(table, method="bilinear").compute()  # by lat and lon, on the grid of the table
+    assert smooth.equals(hsgeo.georeference(ds, method="bilinear").compute())
+    with pytest.raises(ConfigError, match="bilinear"):
+        hsgeo.georeference(table.drop_vars(["lat", "lon"]), method="bilinear")
+    with pytest.raises(ConfigError, match="own cells"):
+        hsgeo.georeference(table, resolution=10)
