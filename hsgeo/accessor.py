@@ -203,5 +203,57 @@ class HsuAccessor:
 
         return picture(self._ds, path, scene=scene, truth=truth)
 
+    def georeference(
+        self, *, grid: Any = "auto", method: str = "nearest", resolution: float | None = None, tile: int | None = None
+    ) -> xr.Dataset:
+        """Bring a product, or a scene, onto a map, lazily: `hsgeo.georeference`.
+
+        Parameters
+        ----------
+        grid : str, int, mapping, xarray.Dataset or xarray.DataArray
+            ``"auto"``, ``"utm"``, a reference system, or a grid.
+        method : {"nearest", "bilinear"}
+            How a cell takes its value.
+        resolution : float, optional
+            Side of a cell in the units of the reference system.
+        tile : int, optional
+            Side of the tiles of the map that are worked on.
+
+        Returns
+        -------
+        xarray.Dataset
+            The same variables on the grid.
+        """
+        from hsgeo.api import georeference
+
+        return georeference(self._ds, grid=grid, method=method, resolution=resolution, tile=tile)
+
+    def subset(
+        self,
+        *,
+        bbox: Sequence[float] | str | None = None,
+        crs: Any = "EPSG:4326",
+        wavelength: Sequence[float] | Sequence[Sequence[float]] | str | None = None,
+    ) -> xr.Dataset:
+        """Cut a scene to a box and to ranges of wavelengths: `hsgeo.subset`.
+
+        Parameters
+        ----------
+        bbox : sequence of float or str, optional
+            West, south, east, north in ``crs``.
+        crs : optional
+            Reference system of the box.
+        wavelength : pair of float, sequence of pairs, or str, optional
+            Ranges in nm, ends included.
+
+        Returns
+        -------
+        xarray.Dataset
+            A scene.
+        """
+        from hsgeo.api import subset
+
+        return subset(self._ds, bbox=bbox, crs=crs, wavelength=wavelength)
+
     def __dir__(self) -> list[str]:
-        return ["check", "fit", "plot", "standardize", "unmix"]
+        return ["check", "fit", "georeference", "plot", "standardize", "subset", "unmix"]

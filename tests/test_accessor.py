@@ -14,7 +14,7 @@ from tests.scenes import WAVELENGTH, endmembers, make_scene
 TOLD = {"notice", "progress", "on_tile_error"}  # for programs, which call the functions
 
 
-@pytest.mark.parametrize("verb", ["fit", "unmix"])
+@pytest.mark.parametrize("verb", ["fit", "georeference", "subset", "unmix"])
 def test_no_argument_is_missing(verb):
     own, function = (inspect.signature(getattr(home, verb)).parameters for home in (HsuAccessor, hsgeo))
     assert list(own)[1:] == [name for name in list(function)[1:] if name not in TOLD]

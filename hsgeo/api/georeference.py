@@ -32,8 +32,8 @@ def georeference(
 
     A swath is placed by the lookup table of its product (``glt_x``, ``glt_y``) or by its geolocation arrays (``lat``,
     ``lon``, WGS 84, centres of pixels): each cell takes the pixel whose centre is nearest on the ground, and none
-    where that is further than 0.6 of the pixel's diagonal. What lies on a map already, rotated or not, can be brought
-    to another one. Unmix first: mixing spectra of neighbours mixes materials too.
+    where that pixel does not cover it, to 0.6 of its height and width. What lies on a map already, rotated or not, can
+    be brought to another one. Unmix first: mixing spectra of neighbours mixes materials too.
 
     Parameters
     ----------

@@ -32,14 +32,21 @@ PROMISE = 1.2  # times the error of FCLS that is told the true endmembers
     show_default=True,
     help="Columns of the granule; it has 14 rows for 15 columns.",
 )
-@click.option("--sensor", type=click.Choice(["prisma"]), default="prisma", show_default=True, help="Whose format.")
+@click.option(
+    "--sensor",
+    default="prisma",
+    show_default=True,
+    metavar="NAME",
+    callback=lambda context, parameter, value: _known(value),
+    help="Whose bands and format; an unknown name lists all.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def demo(out: Path, seed: int, size: int, sensor: str, as_json: bool) -> None:
     """Unmix a synthetic granule whose truth is known, and compare.
 
-    Writes scene.he5, abund.zarr, abund.tif, truth.zarr, truth.csv and demo.png; files of an earlier demo are
-    replaced. Ends with exit code 1 when the abundances are not as good as promised: at most 1.2 times the error
-    of FCLS with the true endmembers on the same noisy data.
+    Writes the granule, abund.zarr, abund.tif (a map, also where the granule is a swath), truth.zarr, truth.csv and
+    demo.png; files of an earlier demo are replaced. Ends with exit code 1 when the abundances are not as good as
+    promised: at most 1.2 times the error of FCLS with the true endmembers on the same noisy data.
     """
     import json
     import time
@@ -49,32 +56,47 @@ def demo(out: Path, seed: int, size: int, sensor: str, as_json: bool) -> None:
 
     began = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    granule = out / "scene.he5"
-    made = _write_granule(granule, sensor=sensor, height=round(size * 14 / 15), width=size, seed=seed)
+    granule, made = _write_granule(out, sensor=sensor, height=round(size * 14 / 15), width=size, seed=seed)
     scene = api.open_scene(granule)
-    state = api.fit(scene)
-    product = api.unmix(scene, state=state)
-    for name in ("abund.zarr", "abund.tif"):
-        api.write(product, out / name, state=state, overwrite=True)
+    chosen = {"scene.radiance": True} if scene["spectra"].attrs["quantity"] == "radiance" else None
+    state = api.fit(scene, options=chosen)
+    api.write(api.unmix(scene, state=state), out / "abund.zarr", state=state, overwrite=True)
     product = api.open_product(out / "abund.zarr", chunks=None).load()
-    truth = _truth(made, product)
+    truth = _truth(made, product, scene)
     score = _score(scene, product, truth)
     _write_truth(truth, out)
-    picture(product, out / "demo.png", scene=scene, truth=truth)
+    shown = [product, scene, truth]
+    if "lat" in product.coords:  # a swath: what was scored on its own grid is shown on a map
+        shown = [api.georeference(part) for part in shown]
+    api.write(shown[0], out / "abund.tif", state=state, overwrite=True)
+    picture(shown[0], out / "demo.png", scene=shown[1], truth=shown[2])
     score["seconds"] = round(time.perf_counter() - began, 1)
-    score["files"] = {path.name: str(path) for path in sorted(out.iterdir()) if path.name in _FILES}
+    score["files"] = {path.name: str(path) for path in sorted(out.iterdir()) if path.name in (granule.name, *_FILES)}
     if as_json:
         click.echo(json.dumps(score, indent=2))
     else:
-        _tell(score, out)
+        _tell(score, granule, out)
     if not score["promise_kept"]:
         raise SystemExit(1)
 
 
-_FILES = ("scene.he5", "abund.zarr", "abund.tif", "truth.zarr", "truth.csv", "demo.png")
+_FILES = ("abund.zarr", "abund.tif", "truth.zarr", "truth.csv", "demo.png")
 
 
-def _write_granule(path: Path, *, sensor: str, height: int, width: int, seed: int) -> SyntheticScene:
+def _known(name: str) -> str:
+    """Check that a sensor's bands are in a catalog and that its reader can write its format."""
+    from hsgeo.plugin.registry import registry
+    from hsgeo.scene import sensors
+
+    reg = registry()
+    writers = {name: reg.load(reg.readers[name]) for name in sensors() if name in reg.readers}
+    names = [name for name, reader in writers.items() if hasattr(reader, "synthesize") and hasattr(reader, "example")]
+    if name not in names:
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(names)}")
+    return name
+
+
+def _write_granule(out: Path, *, sensor: str, height: int, width: int, seed: int) -> tuple[Path, SyntheticScene]:
     """Let the sensor's reader plugin write its format around a synthetic landscape."""
     from hsgeo.plugin.registry import registry
     from hsgeo.scene import sensor as look_up
@@ -92,20 +114,25 @@ def _write_granule(path: Path, *, sensor: str, height: int, width: int, seed: in
     )
     reg = registry()
     reader = reg.load(reg.reader(sensor))
-    reader.synthesize(path, made.scene.assign_coords(detector=("band", bands.detector)))
-    return made
+    return reader.synthesize(out / reader.example, made.scene.assign_coords(detector=("band", bands.detector))), made
 
 
-def _truth(made: SyntheticScene, product: xr.Dataset) -> xr.Dataset:
-    """Return true abundances (NaN outside the swath) and spectra on the product's grid and bands."""
+def _truth(made: SyntheticScene, product: xr.Dataset, scene: xr.Dataset) -> xr.Dataset:
+    """Return true abundances (NaN outside the swath) and spectra on the product's grid and bands, in its quantity."""
+    import numpy as np
     import xarray as xr
 
     from hsgeo.synthetic import reflectance
 
     names = [str(name) for name in made.abundance["endmember"].values]
     E = reflectance(names, product["wavelength"].values, product["fwhm"].values)
-    coords = {name: product.coords[name] for name in ("y", "x", "spatial_ref", "band", "wavelength", "fwhm", "good")}
-    mapping = {"grid_mapping": "spatial_ref"}
+    if scene["spectra"].attrs["quantity"] == "radiance":  # the writer lit the landscape, band by band
+        A = _pixels(made.abundance.values)
+        valid = np.isfinite(A).all(axis=1)
+        drawn, seen = A[valid] @ E.T, _pixels(scene["spectra"].values)[valid]
+        E *= ((drawn * seen).sum(axis=0) / (drawn * drawn).sum(axis=0))[:, None]
+    coords = {name: product.coords[name] for name in _PLACES if name in product.coords}
+    mapping = {"grid_mapping": "spatial_ref"} if "spatial_ref" in coords else {}
     return xr.Dataset(
         {
             "abundance": (("endmember", "y", "x"), made.abundance.values, mapping),
@@ -113,6 +140,9 @@ def _truth(made: SyntheticScene, product: xr.Dataset) -> xr.Dataset:
         },
         {"endmember": names, **coords},
     )
+
+
+_PLACES = ("y", "x", "spatial_ref", "lat", "lon", "glt_y", "glt_x", "band", "wavelength", "fwhm", "good")
 
 
 def _score(scene: xr.Dataset, product: xr.Dataset, truth: xr.Dataset) -> dict[str, Any]:
@@ -177,7 +207,7 @@ def _write_truth(truth: xr.Dataset, out: Path) -> None:
             table.writerow([f"{centre:g}", *(f"{spectrum[i]:.6f}" for spectrum in spectra)])
 
 
-def _tell(score: dict[str, Any], out: Path) -> None:
+def _tell(score: dict[str, Any], granule: Path, out: Path) -> None:
     """Say what came of it, and where to look."""
     from rich.console import Console
     from rich.table import Table
@@ -200,7 +230,7 @@ def _tell(score: dict[str, Any], out: Path) -> None:
     console.print(
         f"\nLook at [bold]{out / 'demo.png'}[/bold]; open [bold]{out / 'abund.tif'}[/bold] in QGIS, "
         f"or in Python: hsgeo.open_product('{out / 'abund.zarr'}')\n"
-        f"Next: {program} info {out / 'scene.he5'}; {program} unmix --help",
+        f"Next: {program} info {granule}; {program} unmix --help",
         highlight=False,
         soft_wrap=True,
     )

@@ -11,8 +11,8 @@ import numpy as np
 __all__ = ["REACH", "diagonals", "earth_centred", "nearest_pixels", "offsets", "sampled", "steps"]
 
 REACH = 0.6
-"""A place belongs to a pixel up to this share of the pixel's longer diagonal from its centre: a half would just reach
-the corners, the rest bridges the small gaps that the jitter of a platform leaves."""
+"""A place belongs to a pixel up to this share of its height above or below the centre, and of its width beside it: a
+half would just reach the edges, the rest bridges the small gaps that the jitter of a platform leaves."""
 
 _SLABS, _SLAB = 8, 32  # rows to tell a swath's pixel size by: a quarter of a million pixels say it as well as all
 _TIES = 4  # a place in the middle of a regular grid has four nearest pixels
@@ -128,7 +128,7 @@ def nearest_pixels(points: np.ndarray, targets: np.ndarray, *, typical: float) -
     Returns
     -------
     row, col : numpy.ndarray of int32, shape (n,)
-        -1 where no pixel is within `REACH` of its own diagonal.
+        -1 where the nearest pixel does not cover the place, to `REACH` of its height and width.
     """
     from scipy.spatial import cKDTree
 
@@ -148,8 +148,10 @@ def nearest_pixels(points: np.ndarray, targets: np.ndarray, *, typical: float) -
     best = tied.min(axis=1)
     near = best < held.size
     near[near] = distance[near, 0] <= reach[best[near]]
-    at = held[best[near]]
-    row[asked[near]], col[asked[near]] = np.divmod(at, points.shape[1])
+    at, place = held[best[near]], asked[near]
+    down, right = _offsets(points, targets[place], *np.divmod(at, points.shape[1]))
+    covers = (np.abs(down) <= REACH) & (np.abs(right) <= REACH)
+    row[place[covers]], col[place[covers]] = np.divmod(at[covers], points.shape[1])
     return row, col
 
 
@@ -175,6 +177,13 @@ def offsets(points: np.ndarray, targets: np.ndarray, row: np.ndarray, col: np.nd
         Distance from the centre in pixels along rows and columns, within -1..1; 0 where the neighbours of a pixel are
         unknown.
     """
+    down, right = _offsets(points, targets, row, col)
+    return np.clip(down, -1, 1), np.clip(right, -1, 1)
+
+
+def _offsets(
+    points: np.ndarray, targets: np.ndarray, row: np.ndarray, col: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     along, across = (way[row, col] for way in steps(points))
     away = targets - points[row, col]
     aa, ab, bb = (along**2).sum(-1), (along * across).sum(-1), (across**2).sum(-1)
@@ -183,4 +192,4 @@ def offsets(points: np.ndarray, targets: np.ndarray, row: np.ndarray, col: np.nd
         area = aa * bb - ab**2
         down, right = (ad * bb - bd * ab) / area, (bd * aa - ad * ab) / area
     known = np.isfinite(down) & np.isfinite(right)
-    return np.clip(np.where(known, down, 0), -1, 1), np.clip(np.where(known, right, 0), -1, 1)
+    return np.where(known, down, 0), np.where(known, right, 0)

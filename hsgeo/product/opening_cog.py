@@ -37,13 +37,15 @@ def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
     HsgeoWarning
         When a sibling is missing; the rest is opened.
     """
+    if not _is_tiff(path):  # other formats are not for GDAL: its netCDF and HDF5 drivers crash in threads
+        return None
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            with rasterio.open(path) as file:
+            with rasterio.open(path, driver="GTiff") as file:
                 text, crs = file.tags().get("hsgeo"), file.crs
                 placed = None if file.transform.is_identity else tuple(file.transform)[:6]
                 shape = file.shape
@@ -67,6 +69,14 @@ def open_cog(path: Path, chunks: Any) -> xr.Dataset | None:
         )
     ds = xr.Dataset(variables, coords=coords, attrs=described["attrs"])
     return _placed(ds, crs, placed, shape)
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    except OSError:
+        return False
 
 
 def _stored(entry: dict[str, Any]) -> xr.Variable:

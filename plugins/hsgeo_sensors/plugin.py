@@ -1,4 +1,4 @@
-"""What this plugin provides: four readers."""
+"""What this plugin provides: a reader for each family of products, and for files of no product in particular."""
 
 from __future__ import annotations
 
@@ -12,85 +12,85 @@ def hsgeo_readers() -> Iterator[ReaderRecord]:
     """Name the readers."""
     yield ReaderRecord(
         "prisma",
-        "hsgeo_sensors.prisma:PrismaReader",
-        "PRISMA granule of level 1, 2B, 2C or 2D, .he5 or the delivered .zip",
+        "hsgeo_sensors.prisma.reader:PrismaReader",
+        "PRISMA granule of level 1, 2B, 2C or 2D: .he5, or the .zip as delivered",
         options="hsgeo_sensors.config:PrismaOptions",
         patterns=("*.he5", "*.zip"),
     )
     yield ReaderRecord(
         "emit",
-        "hsgeo_sensors.emit:EmitReader",
-        "EMIT granule, L2A reflectance or L1B radiance, .nc, with its mask, uncertainty and observation files",
+        "hsgeo_sensors.emit.reader:EmitReader",
+        "EMIT granule, L2A reflectance or L1B radiance: .nc, with its mask, uncertainty and observation files",
         options="hsgeo_sensors.config:EmitOptions",
         patterns=("*.nc",),
     )
     yield ReaderRecord(
         "enmap",
-        "hsgeo_sensors.enmap:EnmapReader",
-        "EnMAP product of level 1B, 1C or 2A: folder, METADATA.XML, spectral image, or the delivered archive",
+        "hsgeo_sensors.enmap.reader:EnmapReader",
+        "EnMAP product of level 1B, 1C or 2A: folder, METADATA.XML, spectral image, or the archive as delivered",
         options="hsgeo_sensors.config:EnmapOptions",
     )
     yield ReaderRecord(
         "tanager",
-        "hsgeo_sensors.tanager:TanagerReader",
-        "Tanager scene, basic or ortho, radiance or surface reflectance, .h5",
+        "hsgeo_sensors.tanager.reader:TanagerReader",
+        "Tanager scene, basic or ortho, radiance or surface reflectance: .h5",
         options="hsgeo_sensors.config:TanagerOptions",
         patterns=("*.h5",),
     )
     yield ReaderRecord(
         "neon",
-        "hsgeo_sensors.neon:NeonReader",
-        "NEON AOP surface reflectance, flight line or tile, .h5",
+        "hsgeo_sensors.neon.reader:NeonReader",
+        "NEON AOP surface reflectance, flight line or tile: .h5",
         options="hsgeo_sensors.config:NeonOptions",
         patterns=("*.h5",),
     )
     yield ReaderRecord(
         "desis",
-        "hsgeo_sensors.desis:DesisReader",
-        "DESIS level 1C or 2A product: folder, METADATA.xml, SPECTRAL_IMAGE.tif, or the delivered archive",
+        "hsgeo_sensors.desis.reader:DesisReader",
+        "DESIS product of level 1B, 1C or 2A: folder, METADATA.xml, SPECTRAL_IMAGE.tif, or the archive as delivered",
         options="hsgeo_sensors.config:DesisOptions",
     )
     yield ReaderRecord(
         "hyperion",
-        "hsgeo_sensors.hyperion:HyperionReader",
-        "EO-1 Hyperion level 1T (radiance): folder, metadata file, or the delivered archive",
+        "hsgeo_sensors.hyperion.reader:HyperionReader",
+        "EO-1 Hyperion level 1T (radiance): folder, metadata file, or the archive as delivered",
         options="hsgeo_sensors.config:HyperionOptions",
     )
     yield ReaderRecord(
         "aviris",
-        "hsgeo_sensors.aviris:AvirisReader",
-        "AVIRIS Classic, NG, AVIRIS-3 and AVIRIS-5: ENVI image, netCDF-4, or their folder",
+        "hsgeo_sensors.aviris.reader:AvirisReader",
+        "AVIRIS Classic, NG, 3 and 5: ENVI image, netCDF-4, or their folder",
         options="hsgeo_sensors.config:AvirisOptions",
     )
     yield ReaderRecord(
         "envi",
-        "hsgeo_sensors.envi:EnviReader",
+        "hsgeo_sensors.envi.reader:EnviReader",
         "ENVI image (data file with its .hdr), compressed or not",
         options="hsgeo_sensors.config:EnviOptions",
     )
     yield ReaderRecord(
         "geotiff",
-        "hsgeo_sensors.geotiff:GeoTiffReader",
-        "GeoTIFF with the wavelength of each band in its tags",
+        "hsgeo_sensors.geotiff.reader:GeoTiffReader",
+        "GeoTIFF that says the wavelength of each band in its tags",
         options="hsgeo_sensors.config:GeoTiffOptions",
         patterns=("*.tif", "*.tiff", "*.gtif"),
     )
     yield ReaderRecord(
         "arrays",
-        "hsgeo_sensors.arrays:ArraysReader",
-        "benchmark cube in a MATLAB .mat or NumPy .npz",
+        "hsgeo_sensors.arrays.reader:ArraysReader",
+        "benchmark cube: MATLAB .mat or NumPy .npz",
         options="hsgeo_sensors.config:ArraysOptions",
         patterns=("*.mat", "*.npz"),
     )
     yield ReaderRecord(
         "cf",
-        "hsgeo_sensors.cf:CfReader",
-        "any CF netCDF-4, other HDF5 or Zarr with a spectral variable and its wavelengths",
+        "hsgeo_sensors.cf.reader:CfReader",
+        "any other netCDF-4, HDF5 or Zarr (CF) with a spectral variable and its wavelengths",
         options="hsgeo_sensors.config:CfOptions",
     )
     yield ReaderRecord(
         "native",
-        "hsgeo_sensors.native:NativeReader",
-        "scene in hsgeo's own convention, Zarr or netCDF-4",
+        "hsgeo_sensors.native.reader:NativeReader",
+        "scene in hsgeo's own convention: Zarr or netCDF-4",
         options="hsgeo_sensors.config:NativeOptions",
     )

@@ -22,25 +22,25 @@ def spectra():
 
 
 def envi(folder: Path, **how) -> Path:
-    from hsgeo_sensors.envi_writer import write_envi
+    from hsgeo_sensors.envi.writer import write_envi
 
     return write_envi(folder / "scene.img", spectra(), **bands(), **PLACE, **how)
 
 
 def geotiff(folder: Path) -> Path:
-    from hsgeo_sensors.geotiff_writer import write_geotiff
+    from hsgeo_sensors.geotiff.writer import write_geotiff
 
     return write_geotiff(folder / "scene.tif", spectra(), **bands(), **PLACE, block=16)
 
 
 def native(folder: Path, suffix=".zarr") -> Path:
-    from hsgeo_sensors.native_writer import write_native
+    from hsgeo_sensors.native.writer import write_native
 
     return write_native(KNOWN.scene, folder / f"scene{suffix}", chunk=8)
 
 
 def arrays(folder: Path, **how) -> Path:
-    from hsgeo_sensors.arrays_writer import write_mat, write_npz
+    from hsgeo_sensors.arrays.writer import write_mat, write_npz
 
     values = KNOWN.scene.spectra.values
     if "compress" in how:
@@ -49,7 +49,7 @@ def arrays(folder: Path, **how) -> Path:
 
 
 def cf(folder: Path, suffix=".nc") -> Path:
-    from hsgeo_sensors.cf_writer import write_cf
+    from hsgeo_sensors.cf.writer import write_cf
 
     scene = KNOWN.scene
     how = {"dims": ("y", "x", "bands"), "chunks": (9, 8, 7), "crs_wkt": scene.spatial_ref.attrs["crs_wkt"]}
@@ -57,7 +57,7 @@ def cf(folder: Path, suffix=".nc") -> Path:
 
 
 def prisma(folder: Path, suffix=".he5") -> Path:
-    from hsgeo_sensors.prisma_writer import write_prisma
+    from hsgeo_sensors.prisma.writer import write_prisma
 
     detector = np.where(KNOWN.scene.wavelength.values < 1000, "vnir", "swir")
     name = "PRS_L2D_STD_20240506101112_20240506101116_0001"
@@ -65,38 +65,38 @@ def prisma(folder: Path, suffix=".he5") -> Path:
 
 
 def tanager(folder: Path, **how) -> Path:
-    from hsgeo_sensors.tanager_writer import write_tanager
+    from hsgeo_sensors.tanager.writer import write_tanager
 
     return write_tanager(folder / "20250516_164837_16_4001_ortho_sr_hdf5.h5", spectra(), **bands(), **how)
 
 
 def neon(folder: Path) -> Path:
-    from hsgeo_sensors.neon_writer import write_neon
+    from hsgeo_sensors.neon.writer import write_neon
 
     return write_neon(folder / "NEON_D01_BART_DP1_20190825_145110_reflectance.h5", spectra(), **bands())
 
 
 def emit(folder: Path) -> Path:
-    from hsgeo_sensors.emit_writer import write_emit
+    from hsgeo_sensors.emit.writer import write_emit
 
     return write_emit(folder, spectra(), **bands(), good=np.ones(KNOWN.scene.sizes["band"], bool))
 
 
 def desis(folder: Path, suffix="") -> Path:
-    from hsgeo_sensors.desis_writer import write_desis
+    from hsgeo_sensors.desis.writer import write_desis
 
     return write_desis(folder / f"DESIS-HSI-L2A{suffix}", spectra(), **bands())
 
 
 def hyperion(folder: Path, suffix="") -> Path:
-    from hsgeo_sensors.hyperion_writer import USED, write_hyperion
+    from hsgeo_sensors.hyperion.writer import USED, write_hyperion
 
     place = KNOWN.scene.wavelength.values.searchsorted(np.linspace(430, 2380, len(USED)))  # stairs are spectra too
     return write_hyperion(folder / f"EO1H1930292013213110KF{suffix}", 100 * spectra()[place.clip(0, 23)])
 
 
 def enmap(folder: Path, name="product", **how) -> Path:
-    from hsgeo_sensors.enmap_writer import write_enmap
+    from hsgeo_sensors.enmap.writer import write_enmap
 
     detector = np.where(KNOWN.scene.wavelength.values < 1000, "vnir", "swir")
     path = write_enmap(folder / name, spectra(), **bands(), detector=detector, block=16, **how)
@@ -104,7 +104,7 @@ def enmap(folder: Path, name="product", **how) -> Path:
 
 
 def prisma_swath(folder: Path, level: str, *, companion: bool = False) -> Path:
-    from hsgeo_sensors.prisma_swath_writer import write_prisma_swath
+    from hsgeo_sensors.prisma.swath_writer import write_prisma_swath
 
     how = {**bands(), "detector": np.where(KNOWN.scene.wavelength.values < 1000, "vnir", "swir")}
     names = {"1": "L1_STD_OFFL", "2C": "L2C_STD"}
@@ -115,8 +115,8 @@ def prisma_swath(folder: Path, level: str, *, companion: bool = False) -> Path:
 
 
 def aviris(folder: Path, flavour="ng") -> Path:
-    from hsgeo_sensors.aviris_netcdf_writer import write_aviris_netcdf, write_aviris_swath
-    from hsgeo_sensors.aviris_writer import write_aviris
+    from hsgeo_sensors.aviris.netcdf_writer import write_aviris_netcdf, write_aviris_swath
+    from hsgeo_sensors.aviris.writer import write_aviris
 
     turned = Affine.translation(6e5, 4e6) @ Affine.rotation(29) @ Affine.scale(15, -15)
     place = {"crs": "EPSG:32610", "transform": turned}

@@ -53,10 +53,29 @@ def test_the_nearest_pixel_by_brute_force_and_no_smear():
     nearest, least = apart.argmin(1), apart.min(1) / 30
     model = found["model"].values.ravel()
     assert (model[least > 1.0] == -1).all()  # not even a diagonal further, which is 1.41
-    assert (model[least < 0.707] >= 0).all()  # nor a hole inside
+    inside = (np.array(np.divmod(nearest, 31)) % np.array([[22], [30]]) != 0).all(0)  # not a pixel of the border
+    assert (model[(least < 0.707) & inside] >= 0).all()  # nor a hole inside
+    assert (model[least < 0.5] >= 0).all()
     clear = (model >= 0) & (np.sort(apart, 1)[:, 1] - apart.min(1) > 0.1)  # but where two are equally near
     assert clear.sum() > 600
     assert np.array_equal(model[clear], nearest[clear])
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_long_pixels_reach_no_further_than_they_are(tall):
+    ds = swath(rows=40, cols=40)
+    thin = ds.isel(y=slice(None, None, 1 if tall else 5), x=slice(None, None, 5 if tall else 1))
+    thin = thin.assign_coords({name: (("y", "x"), thin[name].values) for name in ("lat", "lon")})
+    gap = thin.copy()
+    gap["lat"] = thin["lat"].copy()
+    if tall:
+        gap["lat"].values[18:22] = np.nan  # four rows across the long side
+    else:
+        gap["lat"].values[:, 18:22] = np.nan
+    whole, cut = (hsgeo.georeference(one, resolution=30).compute()["model"].values for one in (thin, gap))
+    lost = np.isin(whole, thin["model"].values[18:22] if tall else thin["model"].values[:, 18:22])
+    assert (cut[lost] == -1).mean() > 0.85  # a gap stays a gap: a tenth of a pixel on both sides is bridged
+    assert np.array_equal(cut[~lost], whole[~lost])
 
 
 def test_tiles_and_chunks_change_no_bit():

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors.envi_writer import write_envi
+from hsgeo_sensors.envi.writer import write_envi
 
 from hsgeo.errors import SceneError
 from hsgeo.scene import check_scene, open_scene

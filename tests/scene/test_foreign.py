@@ -50,7 +50,7 @@ def test_micrometres(values):
 
 def test_rioxarray(values, tmp_path):
     import rasterio
-    from hsgeo_sensors.geotiff_writer import write_geotiff
+    from hsgeo_sensors.geotiff.writer import write_geotiff
     from rasterio.transform import Affine
 
     path = write_geotiff(
@@ -132,14 +132,14 @@ def test_lazy():
 
 
 def test_a_lazy_file_stays_lazy(tmp_path, monkeypatch, values):
-    from hsgeo_sensors import envi
-    from hsgeo_sensors.envi_writer import write_envi
+    from hsgeo_sensors.envi.raster import Raster
+    from hsgeo_sensors.envi.writer import write_envi
 
     from hsgeo.scene import open_scene
 
     path = write_envi(tmp_path / "a", values.transpose(2, 0, 1), wavelength=WAVELENGTH)
     scene = open_scene(path, chunks=None)
-    monkeypatch.setattr(envi._Raw, "window", lambda *_: pytest.fail("a pixel was read"))
+    monkeypatch.setattr(Raster, "window", lambda *_: pytest.fail("a pixel was read"))
     check_scene(standardize(scene.transpose("x", "y", "band"), scale=2.0))
 
 

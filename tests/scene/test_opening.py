@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors.envi_writer import write_envi
+from hsgeo_sensors.envi.writer import write_envi
 
 from hsgeo.errors import ConfigError, PluginError, SceneError
 from hsgeo.plugin import ReaderRecord
@@ -154,7 +154,7 @@ def make_not_a_zip(folder):
         (make_truncated, "not a complete HDF5 file"),
         (make_library, "spectral library.*endmembers"),
         (make_foreign_hdf, "no PRISMA Processing_Level"),
-        (make_foreign_netcdf, "not a scene"),
+        (make_foreign_netcdf, "no variable with bands, rows, columns"),
         (make_not_a_zip, "not a readable zip"),
     ],
 )

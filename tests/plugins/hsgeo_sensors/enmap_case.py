@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import rasterio
-from hsgeo_sensors.enmap_writer import STEM, write_enmap
+from hsgeo_sensors.enmap.writer import STEM, write_enmap
 
 from hsgeo.scene import sensor
 

@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors.arrays import ArraysReader, _Cube
-from hsgeo_sensors.arrays_layout import line_contrast
-from hsgeo_sensors.arrays_writer import write_mat, write_npz
+from hsgeo_sensors.arrays.layout import line_contrast
+from hsgeo_sensors.arrays.reader import ArraysReader, Cube
+from hsgeo_sensors.arrays.writer import write_mat, write_npz
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.scene import check_scene, open_scene
@@ -73,6 +73,15 @@ def test_cubes(version, layout, image, tmp_path):
     check_values(open_scene(plain), image)
 
 
+@pytest.mark.parametrize("layout", FLAT)
+def test_whole_lines_are_read_a_few_at_a_time(layout, image, tmp_path, monkeypatch):
+    path = write_mat(tmp_path / "x.mat", image[0], wavelength=image[1], version="7.3", layout=layout, max_value=1e4)
+    whole = open_scene(path, chunks=None).spectra.values
+    monkeypatch.setattr("hsgeo_sensors.arrays.reader.AT_ONCE", 1)  # one line at a time
+    part = open_scene(path, chunks=None).spectra[2:, 3:9, 4:7].values
+    assert np.array_equal(part, whole[2:, 3:9, 4:7])
+
+
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("layout", [*FLAT, *CUBIC])
 def test_npz(compress, layout, image, tmp_path):
@@ -97,7 +106,7 @@ def test_npz(compress, layout, image, tmp_path):
 def test_planted_readers_are_caught(image, tmp_path, monkeypatch):
     """A transposed, a flipped and a shifted reader each fail the assertions on values."""
     path = write_mat(tmp_path / "x.mat", image[0], wavelength=image[1], max_value=1e4)
-    real = _Cube.window
+    real = Cube.window
     plants = (
         lambda a, r, c: np.resize(real(a, np.arange(len(image[1])), r, c).transpose(0, 2, 1), a.shape),
         lambda a, r, c: real(a, np.arange(len(image[1])), r, c)[:, ::-1],
@@ -106,7 +115,7 @@ def test_planted_readers_are_caught(image, tmp_path, monkeypatch):
     check_values(open_scene(path), image)
     for plant in plants:
         with monkeypatch.context() as patch:
-            patch.setattr(_Cube, "window", lambda self, bands, rows, cols, plant=plant: plant(self, rows, cols))
+            patch.setattr(Cube, "window", lambda self, bands, rows, cols, plant=plant: plant(self, rows, cols))
             with pytest.raises(AssertionError):
                 check_values(open_scene(path), image)
 

@@ -8,12 +8,12 @@ import pytest
 import rasterio
 import xarray as xr
 from click.testing import CliRunner
-from hsgeo_sensors.aviris import AvirisReader
-from hsgeo_sensors.aviris_envi import _Image
-from hsgeo_sensors.aviris_sides import overlapped, spectrometers
-from hsgeo_sensors.aviris_writer import classic_bands, write_aviris, write_observation
-from hsgeo_sensors.envi import EnviReader
-from hsgeo_sensors.envi_header import EnviHeader
+from hsgeo_sensors.aviris.envi import Image
+from hsgeo_sensors.aviris.reader import AvirisReader
+from hsgeo_sensors.aviris.sides import overlapped, spectrometers
+from hsgeo_sensors.aviris.writer import classic_bands, write_aviris, write_observation
+from hsgeo_sensors.envi.header import EnviHeader
+from hsgeo_sensors.envi.reader import EnviReader
 from rasterio.transform import Affine
 
 from hsgeo import api
@@ -102,11 +102,11 @@ def _read(window):
     return read
 
 
-KEPT = _Image.window
+KEPT = Image.window
 LIARS = {
-    "transposed": (_Image, "window", _read(lambda v: v.reshape(v.shape[0], *v.shape[:0:-1]).transpose(0, 2, 1))),
-    "flipped": (_Image, "window", _read(lambda v: v[:, ::-1])),
-    "mirrored": (_Image, "window", _read(lambda v: v[:, :, ::-1])),
+    "transposed": (Image, "window", _read(lambda v: v.reshape(v.shape[0], *v.shape[:0:-1]).transpose(0, 2, 1))),
+    "flipped": (Image, "window", _read(lambda v: v[:, ::-1])),
+    "mirrored": (Image, "window", _read(lambda v: v[:, :, ::-1])),
     "half a pixel": (EnviHeader, "transform", lambda self: TURNED @ Affine.translation(0.5, 0.5)),
     "not turned": (EnviHeader, "transform", lambda self: Affine(5.1, 0, TURNED.c, 0, -5.1, TURNED.f)),
 }

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from hsgeo_sensors import aviris_netcdf
-from hsgeo_sensors.aviris import AvirisReader
-from hsgeo_sensors.aviris_netcdf_writer import write_aviris_netcdf, write_aviris_swath
+from hsgeo_sensors.aviris import netcdf as aviris_netcdf
+from hsgeo_sensors.aviris.netcdf_writer import write_aviris_netcdf, write_aviris_swath
+from hsgeo_sensors.aviris.reader import AvirisReader
 from rasterio.transform import Affine
 from rasterio.warp import transform as warp
 
@@ -91,7 +91,7 @@ def _read(window):
     return read
 
 
-KEPT = aviris_netcdf._Values.window
+KEPT = aviris_netcdf.Values.window
 PLACED = aviris_netcdf.grid_of
 
 
@@ -101,8 +101,8 @@ def _shifted(*args, **how):
 
 
 LIARS = {
-    "transposed": (aviris_netcdf._Values, "window", _read(lambda v: v.reshape(26, 11, 17).transpose(0, 2, 1))),
-    "flipped": (aviris_netcdf._Values, "window", _read(lambda v: v[:, ::-1])),
+    "transposed": (aviris_netcdf.Values, "window", _read(lambda v: v.reshape(26, 11, 17).transpose(0, 2, 1))),
+    "flipped": (aviris_netcdf.Values, "window", _read(lambda v: v[:, ::-1])),
     "half a pixel": (aviris_netcdf, "grid_of", _shifted),
 }
 
@@ -361,7 +361,7 @@ def test_broken_swaths(damage, words, swath):
 def test_truncated(ortho):
     ortho.write_bytes(ortho.read_bytes()[:-500])
     assert AvirisReader().score(ortho) == 2
-    with pytest.raises(SceneError, match="not a complete netCDF-4 file"):
+    with pytest.raises(SceneError, match="not a complete HDF5 file"):
         open_scene(ortho)
 
 

@@ -6,8 +6,8 @@ import tarfile
 import zipfile
 
 import pytest
-from hsgeo_sensors import bundle as module
-from hsgeo_sensors.bundle import bundle, is_packed, peek
+from hsgeo_sensors.common import bundle as module
+from hsgeo_sensors.common.bundle import bundle, is_packed, peek
 
 from hsgeo.errors import SceneError
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyproj
 import pytest
 import xarray as xr
-from hsgeo_sensors import cf
-from hsgeo_sensors.cf_writer import write_cf
+from hsgeo_sensors.cf import reader as cf
+from hsgeo_sensors.cf.writer import write_cf
 from rasterio.transform import Affine
 
 from hsgeo.errors import ConfigError, SceneError
@@ -100,11 +100,11 @@ def test_agrees_with_xarray(zarr_format, make, cube):
 def test_planted_readers_are_caught(make, cube, monkeypatch):
     """A transposed, a flipped and a half-pixel-shifted reader each fail an assertion."""
     path = make()
-    real = cf._Raster.window
+    real = cf.Raster.window
     turn = lambda block: np.resize(block.transpose(0, 2, 1), block.shape)  # noqa: E731
     for plant in (turn, lambda block: block[:, ::-1], lambda block: block[:, :, ::-1]):
         with monkeypatch.context() as patch:
-            patch.setattr(cf._Raster, "window", lambda self, *box, plant=plant: plant(real(self, *box)))
+            patch.setattr(cf.Raster, "window", lambda self, *box, plant=plant: plant(real(self, *box)))
             with pytest.raises(AssertionError):
                 check_values(open_scene(path), cube)
     find = cf.find_grid
@@ -312,7 +312,7 @@ def test_eight_threads(tmp_path):
 
 def test_who_reads_what(make, tmp_path):
     """A scene of ours stays with its own reader, and so do stores that hold none."""
-    from hsgeo_sensors.native_writer import write_native
+    from hsgeo_sensors.native.writer import write_native
 
     scene = open_scene(make())
     for name in ("ours.nc", "ours.zarr"):
@@ -321,6 +321,23 @@ def test_who_reads_what(make, tmp_path):
         other = open_scene(path, reader="cf")
         assert np.array_equal(other.spectra, scene.spectra, equal_nan=True)
         assert other.rio.transform() == scene.rio.transform()
+        assert (cf.CfReader().score(path), cf.CfReader().score(make(name.replace("ours", "others")))) == (
+            0,
+            1 + (".z" in name),
+        )
+    product = xr.Dataset(
+        {
+            "abundance": (("endmember", "y", "x"), np.zeros((3, 4, 5))),
+            "residual": (("band", "y", "x"), np.zeros((6, 4, 5))),
+        },
+        {"wavelength": ("band", np.linspace(400, 900, 6), {"units": "nm"})},
+    )
+    for name in ("product.nc", "product.zarr"):
+        path = tmp_path / name
+        product.to_netcdf(path, engine="h5netcdf") if name.endswith(".nc") else product.to_zarr(path, zarr_format=2)
+        assert find_reader(path)[0] == "native"
+        with pytest.raises(SceneError, match="a product, not a scene"):
+            open_scene(path)
     xr.Dataset({"a": (("t", "y", "x"), np.zeros((3, 4, 5)))}).to_zarr(tmp_path / "none.zarr", zarr_format=2)
     assert find_reader(tmp_path / "none.zarr")[0] == "native"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hsgeo_sensors.decoding import decode_cube
+from hsgeo_sensors.common.decoding import decode_cube
 
 RNG = np.random.default_rng(0)
 SCALES = {

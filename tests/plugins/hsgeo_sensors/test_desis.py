@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from hsgeo_sensors import desis
-from hsgeo_sensors.desis import DesisReader
-from hsgeo_sensors.desis_raster import Cube
-from hsgeo_sensors.desis_writer import write_desis
+from hsgeo_sensors.desis import reader as desis
+from hsgeo_sensors.desis.raster import Cube
+from hsgeo_sensors.desis.reader import DesisReader
+from hsgeo_sensors.desis.writer import write_desis
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.plugin import Quality
-from hsgeo.scene import check_scene, sensor
+from hsgeo.scene import check_scene, find_reader, sensor
 from hsgeo.scene import open_scene as open_chunked
 
 open_scene = partial(open_chunked, chunks=None)  # hundreds of tiny chunks would only take time
@@ -314,6 +314,21 @@ def test_other_levels(copy):
     assert DesisReader().score(copy) == 2
     with pytest.raises(SceneError, match=r"is of level L1A.*L2A"):
         open_scene(copy)
+
+
+def test_an_order_is_claimed_by_its_sensor_alone(l2a, cube, tmp_path, monkeypatch):
+    """Orders of DESIS and EnMAP have the same names; what is inside tells whose it is."""
+    monkeypatch.setenv("HSGEO_CACHE", str(tmp_path / "cache"))
+    inner = tmp_path / f"{image().rpartition('-')[0]}.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        for file in l2a.iterdir():
+            archive.write(file, file.name)
+    for name, member in (("dims_op_oc_1.zip", inner.name), ("dims_op_oc_2.zip", None)):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for file in [inner] if member else l2a.iterdir():
+                archive.write(file, f"dims_op_oc/{file.name}")
+        assert find_reader(tmp_path / name)[0] == "desis"
+        assert_true(open_scene(tmp_path / name), cube, 1e-4)
 
 
 def test_a_zip_that_leads_out_is_refused(l2a, tmp_path, monkeypatch):

@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors import emit
-from hsgeo_sensors.emit import EmitReader
-from hsgeo_sensors.emit_cube import Cube
-from hsgeo_sensors.emit_grid import Plane
-from hsgeo_sensors.emit_writer import Acquisition, begin_emit, write_emit
-from hsgeo_sensors.emit_writer_sides import write_emit_mask, write_emit_observation
+from hsgeo_sensors.emit import reader as emit
+from hsgeo_sensors.emit.cube import Cube
+from hsgeo_sensors.emit.grid import Plane
+from hsgeo_sensors.emit.reader import EmitReader
+from hsgeo_sensors.emit.writer import Acquisition, begin_emit, write_emit
+from hsgeo_sensors.emit.writer_sides import write_emit_mask, write_emit_observation
 from pyproj import Transformer
 
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
@@ -172,7 +172,7 @@ def test_planted_readers_fail_on_places(wrong, path, monkeypatch):
 
 
 def test_picked_bands_read_in_blocks(path, truth, monkeypatch):
-    monkeypatch.setattr("hsgeo_sensors.emit_cube.BLOCK", 1)  # one row at a time
+    monkeypatch.setattr("hsgeo_sensors.emit.cube.BLOCK", 1)  # one row at a time
     picked = [200, 3, 4, 5, 90]  # the first is flagged bad
     found = open_scene(path, chunks=None)["spectra"][picked, 2:9, 1:20].values
     assert np.isnan(found[0]).all()
@@ -294,7 +294,7 @@ def _maskless(side):
     [
         (_shape, "23 x 32 pixels, not 23 x 31"),
         (_another, "another acquisition"),
-        (_cut, "not a complete netCDF-4"),
+        (_cut, "not a complete HDF5"),
         (_unnamed, "mask_bands"),
         (_cloudless, "cloud flag"),
         (_maskless, "no mask"),
@@ -400,7 +400,7 @@ def test_broken_granules(damage, words, copy):
 
 def test_truncated(copy):
     copy.write_bytes(copy.read_bytes()[:-1000])
-    with pytest.raises(SceneError, match="not a complete netCDF-4"):
+    with pytest.raises(SceneError, match="not a complete HDF5"):
         open_scene(copy)
 
 

@@ -8,10 +8,10 @@ import pytest
 import rasterio
 import rasterio.shutil
 import xarray as xr
-from hsgeo_sensors import enmap_raster
-from hsgeo_sensors.enmap import EnmapReader
-from hsgeo_sensors.enmap_grid import epsg_of
-from hsgeo_sensors.enmap_writer import SHIFT, STEM
+from hsgeo_sensors.enmap import raster as enmap_raster
+from hsgeo_sensors.enmap.grid import epsg_of
+from hsgeo_sensors.enmap.reader import EnmapReader
+from hsgeo_sensors.enmap.writer import SHIFT, STEM
 from rasterio.transform import Affine
 
 from hsgeo.errors import ConfigError, SceneError
@@ -76,8 +76,8 @@ def _transposed(monkeypatch):
         def read(self, bands, rows, cols):
             return super().read(bands, cols, rows).swapaxes(1, 2)
 
-    monkeypatch.setattr("hsgeo_sensors.enmap.Tiff", Turned)
-    monkeypatch.setattr("hsgeo_sensors.enmap._check_image", lambda *_: None)
+    monkeypatch.setattr("hsgeo_sensors.enmap.reader.Tiff", Turned)
+    monkeypatch.setattr("hsgeo_sensors.enmap.reader._check_image", lambda *_: None)
 
 
 def _flipped(monkeypatch):

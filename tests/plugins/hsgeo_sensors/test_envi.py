@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 import rasterio
-from hsgeo_sensors.envi_writer import write_envi
+from hsgeo_sensors.envi.writer import write_envi
 from rasterio.transform import Affine
 
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError

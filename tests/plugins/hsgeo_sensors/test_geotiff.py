@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from hsgeo_sensors.geotiff_writer import write_geotiff
+from hsgeo_sensors.geotiff.writer import write_geotiff
 from rasterio.transform import Affine
 
 from hsgeo.errors import HsgeoWarning, SceneError
@@ -136,7 +136,7 @@ def test_broken_files(make, tmp_path):
     rasterio.shutil.copy(tmp_path / "whole.tif", front, driver="COG", OVERVIEWS="NONE")
     assert open_scene(front).sizes["band"] == 6
     front.write_bytes(front.read_bytes()[:-60])
-    with pytest.raises(SceneError, match=r"block 0, 0 of band 1 ends at byte"):
+    with pytest.raises(SceneError, match="pixels go on to byte"):
         open_scene(front)
     fake = tmp_path / "fake.tif"
     fake.write_text("this is no TIFF")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from hsgeo_sensors.hyperion import BANDS, CALIBRATED, HyperionReader, _Cube, band_table
-from hsgeo_sensors.hyperion_mtl import look_to_zenith, parse_mtl
-from hsgeo_sensors.hyperion_writer import USED, sunlit, write_hyperion
+from hsgeo_sensors.hyperion.mtl import look_to_zenith, parse_mtl
+from hsgeo_sensors.hyperion.reader import BANDS, CALIBRATED, Cube, HyperionReader, band_table
+from hsgeo_sensors.hyperion.writer import USED, sunlit, write_hyperion
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.plugin import Quality
@@ -106,14 +106,14 @@ def test_what_the_metadata_say(path):
     ids=["transposed", "north-south", "east-west", "bands"],
 )
 def test_planted_errors_in_pixels_are_seen(plant, path, cube, monkeypatch):
-    monkeypatch.setattr(_Cube, "window", plant(_Cube.window))
+    monkeypatch.setattr(Cube, "window", plant(Cube.window))
     scene = open_scene(path, options={"overlap": "both"})
     with pytest.raises(AssertionError):
         assert_true(scene, cube)
 
 
 def test_a_planted_half_pixel_is_seen(path, cube, monkeypatch):
-    from hsgeo_sensors import hyperion
+    from hsgeo_sensors.hyperion import reader as hyperion
 
     honest = hyperion.check_grid
 

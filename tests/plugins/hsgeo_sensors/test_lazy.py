@@ -6,16 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 import dask
 import numpy as np
 import pytest
-from hsgeo_sensors import envi, geotiff, native, prisma
-from hsgeo_sensors.envi_writer import write_envi
-from hsgeo_sensors.geotiff_writer import write_geotiff
-from hsgeo_sensors.native_writer import write_native
-from hsgeo_sensors.prisma_writer import write_prisma
+from hsgeo_sensors.envi.raster import Raster as EnviRaster
+from hsgeo_sensors.envi.writer import write_envi
+from hsgeo_sensors.geotiff.reader import Raster as TiffRaster
+from hsgeo_sensors.geotiff.writer import write_geotiff
+from hsgeo_sensors.native.reader import NetCdf
+from hsgeo_sensors.native.writer import write_native
+from hsgeo_sensors.prisma.cube import Cube
+from hsgeo_sensors.prisma.writer import write_prisma
 
 from hsgeo.errors import SceneError
 from hsgeo.scene import open_scene
 
-ARRAYS = {"prisma": prisma._Cube, "envi": envi._Raw, "geotiff": geotiff._Raw, "netcdf": native._NetCdf}
+ARRAYS = {"prisma": Cube, "envi": EnviRaster, "geotiff": TiffRaster, "netcdf": NetCdf}
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 """Our own convention: a round trip changes nothing, in any container."""
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors.native_writer import write_native
-from hsgeo_sensors.prisma_writer import swath_mask, write_prisma
+from hsgeo_sensors.native.writer import write_native
+from hsgeo_sensors.prisma.writer import swath_mask, write_prisma
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.scene import check_scene, open_scene
@@ -31,6 +32,13 @@ def test_round_trip(name, form, scene, tmp_path):
     assert again.rio.transform() == scene.rio.transform()
     assert again.sel(wavelength=655.0, method="nearest").wavelength == pytest.approx(650.8, abs=0.01)
     assert again.attrs["product_id"] == scene.attrs["product_id"]
+
+
+@pytest.mark.parametrize("locking", [True, False])
+def test_a_file_that_a_notebook_has_open(locking, scene, tmp_path):
+    path = write_native(scene, tmp_path / "a.nc")
+    with h5py.File(path, "r", locking=locking):
+        xr.testing.assert_equal(open_scene(path).compute(), scene)
 
 
 def test_dask_backed_scenes_are_stored_too(scene, tmp_path):

@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors import neon
-from hsgeo_sensors.neon import NeonReader
-from hsgeo_sensors.neon_classes import CLASSES, bit_table
-from hsgeo_sensors.neon_writer import SUN, VIEW, WET, WINDOWS, write_neon
+from hsgeo_sensors.neon import reader as neon
+from hsgeo_sensors.neon.classes import CLASSES, bit_table
+from hsgeo_sensors.neon.reader import NeonReader
+from hsgeo_sensors.neon.writer import SUN, VIEW, WET, WINDOWS, write_neon
 
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo.plugin import Quality
@@ -127,9 +127,9 @@ def _mirrored(window, rows, cols):
 
 @pytest.mark.parametrize("plant", [_transposed, _flipped, _mirrored])
 def test_wrong_axes_would_be_found(plant, line, truth, monkeypatch):
-    real = neon._Cube.window
+    real = neon.Cube.window
     monkeypatch.setattr(
-        neon._Cube, "window", lambda self, b, rows, cols: plant(lambda r, c: real(self, b, r, c), rows, cols)
+        neon.Cube, "window", lambda self, b, rows, cols: plant(lambda r, c: real(self, b, r, c), rows, cols)
     )
     with pytest.raises(AssertionError):
         assert_true(open_scene(line), truth)

@@ -6,12 +6,12 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from hsgeo_sensors import prisma_levels
-from hsgeo_sensors.archive import granule
-from hsgeo_sensors.prisma import PrismaReader
-from hsgeo_sensors.prisma_cube import Granular
-from hsgeo_sensors.prisma_levels import Contents
-from hsgeo_sensors.prisma_writer import SCALE, swath_mask, write_prisma
+from hsgeo_sensors.common.archive import granule
+from hsgeo_sensors.prisma import levels as prisma_levels
+from hsgeo_sensors.prisma.cube import Granular
+from hsgeo_sensors.prisma.levels import Contents
+from hsgeo_sensors.prisma.reader import PrismaReader
+from hsgeo_sensors.prisma.writer import SCALE, swath_mask, write_prisma
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.plugin import Quality
@@ -78,12 +78,12 @@ def assert_at_home(scene, values):
 
 
 def _flipped(monkeypatch):
-    monkeypatch.setattr(Granular, "_turn", lambda self, block: np.moveaxis(block, -2, 0)[..., ::-1, :])
+    monkeypatch.setattr(Granular, "turn", lambda self, block: np.moveaxis(block, -2, 0)[..., ::-1, :])
 
 
 def _transposed(monkeypatch):
-    monkeypatch.setattr(Granular, "_sides", lambda self, rows, cols: (slice(*cols), slice(*rows)))
-    monkeypatch.setattr(Granular, "_turn", lambda self, block: np.moveaxis(block, 0, -1))
+    monkeypatch.setattr(Granular, "sides", lambda self, rows, cols: (slice(*cols), slice(*rows)))
+    monkeypatch.setattr(Granular, "turn", lambda self, block: np.moveaxis(block, 0, -1))
     monkeypatch.setattr(Contents, "shape", property(lambda self: self.stored[::-1]))
 
 
@@ -282,7 +282,7 @@ def test_absurd_size_in_a_zip(path, tmp_path, monkeypatch):
     packed = tmp_path / "PRS_L2D_STD.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(path, path.name)
-    monkeypatch.setattr("hsgeo_sensors.archive.LARGEST", 1000)
+    monkeypatch.setattr("hsgeo_sensors.common.archive.LARGEST", 1000)
     with pytest.raises(SceneError, match="announces"):
         granule(packed)
 

@@ -6,9 +6,9 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from hsgeo_sensors import prisma_match
-from hsgeo_sensors.prisma_swath_writer import flight, write_prisma_swath
-from hsgeo_sensors.prisma_writer import swath_mask, write_prisma
+from hsgeo_sensors.prisma import match as prisma_match
+from hsgeo_sensors.prisma.swath_writer import flight, write_prisma_swath
+from hsgeo_sensors.prisma.writer import swath_mask, write_prisma
 from rasterio.warp import transform as warp
 
 from hsgeo.errors import SceneError

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors.prisma import PrismaReader
-from hsgeo_sensors.prisma_cube import Cube, Granular, Place
-from hsgeo_sensors.prisma_levels import Contents
-from hsgeo_sensors.prisma_swath_writer import L1_FACTOR, L1_OFFSET, L2_SCALE, flight, write_prisma_swath
+from hsgeo_sensors.prisma.cube import Cube, Granular, Place
+from hsgeo_sensors.prisma.levels import Contents
+from hsgeo_sensors.prisma.reader import PrismaReader
+from hsgeo_sensors.prisma.swath_writer import L1_FACTOR, L1_OFFSET, L2_SCALE, flight, write_prisma_swath
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.plugin import Quality
@@ -103,21 +103,21 @@ def test_angles_of_the_centre(paths):
 
 def _mirrored(monkeypatch):
     """Forget that the first sample is stored last."""
-    monkeypatch.setattr(Granular, "_sides", lambda self, rows, cols: (slice(*cols), slice(*rows)))
-    monkeypatch.setattr(Granular, "_turn", lambda self, block: np.moveaxis(block, 0, -1))
+    monkeypatch.setattr(Granular, "sides", lambda self, rows, cols: (slice(*cols), slice(*rows)))
+    monkeypatch.setattr(Granular, "turn", lambda self, block: np.moveaxis(block, 0, -1))
 
 
 def _transposed(monkeypatch):
     """Take the file's first axis for the lines."""
-    monkeypatch.setattr(Granular, "_sides", lambda self, rows, cols: (slice(*rows), slice(*cols)))
-    monkeypatch.setattr(Granular, "_turn", lambda self, block: block if block.ndim == 2 else block.swapaxes(0, 1))
+    monkeypatch.setattr(Granular, "sides", lambda self, rows, cols: (slice(*rows), slice(*cols)))
+    monkeypatch.setattr(Granular, "turn", lambda self, block: block if block.ndim == 2 else block.swapaxes(0, 1))
     monkeypatch.setattr(Contents, "shape", property(lambda self: self.stored))
 
 
 def _only_the_cube_turned(monkeypatch):
     """Turn pixels and leave their places: the error that loses the georeferencing."""
-    right = Place._turn
-    monkeypatch.setattr(Place, "_turn", lambda self, plane: right(self, plane)[::-1, ::-1])
+    right = Place.turn
+    monkeypatch.setattr(Place, "turn", lambda self, plane: right(self, plane)[::-1, ::-1])
 
 
 def _half_a_pixel(monkeypatch):

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hsgeo_sensors import tanager
-from hsgeo_sensors.tanager import TanagerReader
-from hsgeo_sensors.tanager_grid import parse_odl
-from hsgeo_sensors.tanager_writer import GEOMETRY, LINE, STD, TILT, write_tanager
+from hsgeo_sensors.tanager import reader as tanager
+from hsgeo_sensors.tanager.grid import parse_odl
+from hsgeo_sensors.tanager.reader import TanagerReader
+from hsgeo_sensors.tanager.writer import GEOMETRY, LINE, STD, TILT, write_tanager
 from rasterio.warp import transform as warp
 
 from hsgeo.errors import ConfigError, SceneError
@@ -114,9 +114,9 @@ def _mirrored(window, rows, cols):
 
 @pytest.mark.parametrize("plant", [_transposed, _flipped, _mirrored])
 def test_wrong_axes_would_be_found(plant, ortho, truth, monkeypatch):
-    real = tanager._Cube.window
+    real = tanager.Cube.window
     monkeypatch.setattr(
-        tanager._Cube, "window", lambda self, b, rows, cols: plant(lambda r, c: real(self, b, r, c), rows, cols)
+        tanager.Cube, "window", lambda self, b, rows, cols: plant(lambda r, c: real(self, b, r, c), rows, cols)
     )
     with pytest.raises(AssertionError):
         assert_true(open_scene(ortho), truth)

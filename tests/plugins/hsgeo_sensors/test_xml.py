@@ -1,8 +1,8 @@
 """Metadata in XML: what is refused, and that what is not refused is read."""
 
 import pytest
-from hsgeo_sensors import xml
-from hsgeo_sensors.xml import number_of, optional_text, parse_xml, text_of
+from hsgeo_sensors.common import xml
+from hsgeo_sensors.common.xml import number_of, optional_text, parse_xml, text_of
 
 from hsgeo.errors import SceneError
 

@@ -1,0 +1,1 @@
+"""Benchmark cubes in MATLAB and NumPy files."""

@@ -1,0 +1,1 @@
+"""CF netCDF-4, other HDF5, and Zarr."""

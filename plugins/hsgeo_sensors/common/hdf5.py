@@ -1,0 +1,108 @@
+"""Bands of a cube in an HDF5 file, read so that no chunk is inflated twice, and none that nobody asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hsgeo.errors import SceneError
+
+__all__ = ["open_hdf5", "read_bands", "text_of_value"]
+
+
+def open_hdf5(path: Path, wanted: str | None = None) -> Any:
+    """Open an HDF5 file for reading, without locks (network file systems have none).
+
+    Where this process has the file open already with locks, as notebooks do, HDF5 insists on the same for all.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    wanted : str, optional
+        What it should be, for the message; None: the caller makes one of HDF5's own error.
+
+    Returns
+    -------
+    h5py.File
+        To be closed by the caller.
+
+    Raises
+    ------
+    SceneError
+        If it is no HDF5 file, or an incomplete one.
+    OSError
+        The same, where nothing is ``wanted``.
+    """
+    import h5py
+
+    for locking in (False, None, True):
+        try:
+            return h5py.File(path, "r", locking=locking)
+        except OSError as error:
+            if locking is not True and "flag values don't match" in str(error):
+                continue
+            if wanted is None:
+                raise
+            raise SceneError(
+                f"{path} is not a complete HDF5 file: {error}", wanted, "Download or copy it again"
+            ) from error
+    raise AssertionError("unreachable")
+
+
+def read_bands(
+    dataset: Any, bands: np.ndarray, rows: tuple[int, int], cols: tuple[int, int], *, axis: int
+) -> np.ndarray:
+    """Read a window of some bands in as few reads as the layout of the chunks allows.
+
+    A run of bands is one read, in which HDF5 touches every chunk once. A gap is skipped only where whole chunks lie in
+    it; two reads that share a chunk would inflate it twice, because nothing is kept between them.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Three axes; the one of the bands is ``axis``, the other two are rows and columns.
+    bands : numpy.ndarray of int, shape (n,)
+        Positions in the file, in the order wanted, at least one.
+    rows, cols : tuple of int
+        First and one past the last.
+    axis : {0, 2}
+        The axis of the bands.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n, rows, cols)`` for axis 0, ``(rows, cols, n)`` for axis 2, as stored.
+    """
+    wanted = np.unique(bands)
+    step = dataset.chunks[axis] if dataset.chunks else 1
+    cut = np.flatnonzero(np.diff(wanted // step) > 1) + 1
+    parts = []
+    for run in np.split(wanted, cut):
+        span = slice(int(run[0]), int(run[-1]) + 1)
+        box = (span, slice(*rows), slice(*cols)) if axis == 0 else (slice(*rows), slice(*cols), span)
+        read = dataset[box]
+        parts.append(read if len(run) == span.stop - span.start else np.take(read, run - run[0], axis=axis))
+    values = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+    if np.array_equal(wanted, bands):
+        return values
+    return np.take(values, np.searchsorted(wanted, bands), axis=axis)
+
+
+def text_of_value(value: Any) -> str:
+    """Return an attribute or a scalar dataset's value as text.
+
+    Parameters
+    ----------
+    value : object
+        Bytes, a string, or an array of one.
+
+    Returns
+    -------
+    str
+        Without blanks and zeros at its ends.
+    """
+    value = value.item() if isinstance(value, np.ndarray | np.generic) and value.size == 1 else value
+    return (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip("\0 \n")

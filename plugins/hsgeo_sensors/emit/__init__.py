@@ -1,0 +1,1 @@
+"""EMIT: levels 1B and 2A."""

@@ -1,0 +1,1 @@
+"""EnMAP: levels 1B, 1C and 2A."""

@@ -1,0 +1,1 @@
+"""GeoTIFFs that say their wavelengths."""

@@ -1,0 +1,215 @@
+"""GeoTIFF scenes that say the wavelength of each band: the EnMAP-Box export, GDAL's IMAGERY tags, ENVI tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hsgeo.errors import SceneError
+from hsgeo_sensors.common.assemble import assemble
+from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
+from hsgeo_sensors.common.lazy import LazyRaster, decode
+from hsgeo_sensors.common.scale import decide_scale, quantity_of
+from hsgeo_sensors.common.tiff import last_byte, open_tiff, read_tiff
+from hsgeo_sensors.config import GeoTiffOptions, parse
+
+__all__ = ["GeoTiffReader"]
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class GeoTiffReader:
+    """Opens GeoTIFFs whose bands have wavelengths."""
+
+    def score(self, path: Path) -> int:
+        """Return 1 for any TIFF, and for a file that is named like one."""
+        try:
+            if not path.is_file():
+                return 0
+            with path.open("rb") as file:
+                return int(file.read(4) in MAGIC or path.suffix.lower() in (".tif", ".tiff", ".gtif"))
+        except OSError:
+            return 0
+
+    def open(
+        self, path: Path, *, options: Mapping[str, Any] | None = None, chunks: Mapping[Hashable, int] | None = None
+    ) -> xr.Dataset:
+        """Open a GeoTIFF as a scene.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            The file.
+        options : mapping, optional
+            See `hsgeo_sensors.config.GeoTiffOptions`. What the numbers are worth: see `hsgeo_sensors.common.scale`.
+        chunks : mapping, optional
+            For dask; None: lazy arrays that read what is indexed.
+
+        Returns
+        -------
+        xarray.Dataset
+            A scene.
+
+        Raises
+        ------
+        SceneError
+            If it is no readable TIFF, has no wavelengths, or its scale cannot be told.
+        ConfigError
+            If an option is wrong.
+        """
+        from rasterio.errors import RasterioError
+
+        chosen = parse(GeoTiffOptions, options)
+        path = Path(path)
+        try:
+            with open_tiff(path) as file:
+                return _scene(file, path, chosen, chunks)
+        except RasterioError as error:
+            raise SceneError(
+                f"{path} is not a readable TIFF: {error}", "a complete GeoTIFF", "Copy it again"
+            ) from error
+
+
+def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashable, int] | None) -> xr.Dataset:
+    bands = file.count
+    dtype = file.dtypes[0]
+    if dtype.startswith("complex") or np.dtype(dtype).kind not in "iuf":  # complex_int16 is unknown to NumPy
+        raise SceneError(f"{path} holds {dtype}", "real numbers", "Give a file of reflectance or radiance")
+    _check_complete(file, path)
+    tags = [_tags(file, k + 1) for k in range(bands)]
+    centres, widths = given_bands(chosen, bands)
+    if centres is None:
+        centres = _centres(tags, path)
+    if widths is None:
+        widths = np.array([tag.get("fwhm", np.nan) for tag in tags])
+        widths[~(widths > 0)] = np.nan
+    nodata = chosen.nodata if chosen.nodata is not None else file.nodata
+    plain = file.transform.is_identity
+    raw = Raster(path, (bands, file.height, file.width), plain)
+    said = None
+    if any(s != 1.0 for s in file.scales) or any(o != 0.0 for o in file.offsets):
+        said = (np.array(file.scales), np.array(file.offsets), "scale and offset of the file")
+    common = {key.lower(): value for key, value in {**file.tags(), **file.tags(ns="ENVI")}.items()}
+    if said is None and (factor := _number(common.get("reflectance_scale_factor"))) is not None and factor > 0:
+        said = (np.full(bands, 1.0 / factor), np.zeros(bands), "reflectance_scale_factor of the file")
+    text = " ".join([*(common.get(k, "") for k in _TEXTS), *(d or "" for d in file.descriptions[:1])])
+    quantity = quantity_of(chosen, text)
+    scale = decide_scale(
+        chosen,
+        bands=bands,
+        shape=(file.height, file.width),
+        said=said,
+        text=text,
+        quantity=quantity,
+        nodata=nodata,
+        probe=lambda rows, cols: raw.stored(np.arange(bands), rows, cols),
+        name=str(path),
+    )
+    raw.gain, raw.offset, raw.nodata = scale.gain, scale.offset, nodata
+    good = None
+    if all("bbl" in tag for tag in tags):
+        good = np.array([tag["bbl"] > 0 for tag in tags])
+    return assemble(
+        raw,
+        wavelength=centres,
+        fwhm=widths,
+        good=good,
+        crs=file.crs or None,
+        transform=None if plain else file.transform,
+        time=next((common[k] for k in _TIMES if k in common), None),
+        quantity=quantity,
+        attrs={"sensor": common.get("sensor", common.get("sensor_type", "unknown"))},
+        spectra_attrs={"scale_source": scale.source},
+        chunks=chunks,
+    )
+
+
+_TEXTS = ("description", "z_plot_titles", "data_units", "tifftag_imagedescription", "quantity", "units")
+_TIMES = ("start_time", "acquisition_time", "acquisitiondatetime")
+
+
+class Raster(LazyRaster):
+    """The numbers of a TIFF; GDAL's datasets are not thread-safe, so each read opens its own."""
+
+    gain: np.ndarray
+    offset: np.ndarray
+    nodata: float | None = None
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], plain: bool) -> None:
+        super().__init__(path, shape, np.float32)
+        self.plain = plain  # not georeferenced
+
+    def stored(self, bands: np.ndarray, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
+        """Read stored numbers, ``(band, rows, columns)``."""
+        return read_tiff(self.path, [int(band) + 1 for band in bands], rows, cols, quiet=self.plain)
+
+    def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
+        """Read and scale a window."""
+        assert bands is not None
+        return decode(self.stored(bands, rows, cols), self.gain[bands], self.offset[bands], self.nodata)
+
+
+def _check_complete(file: Any, path: Path) -> None:
+    size, end = path.stat().st_size, last_byte(file)
+    if end > size:
+        raise SceneError(
+            f"{path} has {size} bytes, and its pixels go on to byte {end}", "a complete GeoTIFF", "Copy it again"
+        )
+
+
+def _tags(file: Any, band: int) -> dict[str, float]:
+    """Collect what a band says about itself: wavelength and fwhm in nm, bbl.
+
+    Looked for in this order: tags of the band (any domain, names without case), IMAGERY domain in micrometres,
+    a number with a unit in its description.
+    """
+    tags = {key.lower(): value for key, value in file.tags(band).items()}
+    for domain in file.tag_namespaces(band):
+        tags.update({k.lower(): v for k, v in file.tags(band, ns=domain).items() if k.lower() not in tags})
+    found: dict[str, float] = {}
+    if (bbl := _number(tags.get("bbl", tags.get("good")))) is not None:
+        found["bbl"] = bbl
+    centre, width = _number(tags.get("wavelength")), _number(tags.get("fwhm"))
+    if centre is not None and not 0 < centre < np.inf:
+        return found  # told as missing, with the number of the band
+    if centre is not None:
+        units = tags.get("wavelength_units", tags.get("wavelength_unit"))
+        factor = nanometre_factor(np.array([centre]), units, name=file.name)
+        found["wavelength"] = centre * factor
+        if width is not None:
+            found["fwhm"] = width * factor
+    elif (centre := _number(tags.get("central_wavelength_um"))) is not None:
+        found["wavelength"] = centre * 1e3
+        if (width := _number(tags.get("fwhm_um"))) is not None:
+            found["fwhm"] = width * 1e3
+    elif match := _PHRASE.search(file.descriptions[band - 1] or ""):
+        found["wavelength"] = float(match[1]) * (1.0 if match[2].lower().startswith("n") else 1e3)
+    return found
+
+
+_PHRASE = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w*|um|µm|μm|micromet\w*)\b", re.IGNORECASE)
+
+
+def _centres(tags: list[dict[str, float]], path: Path) -> np.ndarray:
+    silent = [k + 1 for k, tag in enumerate(tags) if "wavelength" not in tag]
+    if len(silent) == len(tags):
+        raise no_wavelengths(str(path), len(tags))
+    if silent:
+        raise SceneError(
+            f"{path} has no wavelength for bands {silent[:10]}{' ...' if len(silent) > 10 else ''}",
+            "a wavelength for every band",
+            "Give them all with the reader option wavelengths=...",
+        )
+    return np.array([tag["wavelength"] for tag in tags])
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

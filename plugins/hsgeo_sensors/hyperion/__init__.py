@@ -1,0 +1,1 @@
+"""EO-1 Hyperion: level 1T."""

@@ -1,0 +1,1 @@
+"""Scenes in hsgeo's own convention."""

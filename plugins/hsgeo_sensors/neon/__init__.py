@@ -1,0 +1,1 @@
+"""NEON airborne: flight lines and tiles."""

@@ -1,0 +1,1 @@
+"""PRISMA: levels 1, 2B, 2C and 2D."""

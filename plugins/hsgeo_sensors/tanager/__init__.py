@@ -1,0 +1,1 @@
+"""Tanager: basic and ortho scenes."""
