@@ -160,11 +160,16 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
+_PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
+
+
 def _unclaimed(path: Path, records: Mapping[str, ReaderRecord], broken: list[str]) -> SceneError:
     from hsgeo.plugin.registry import registry
 
     what = "a folder that is no Zarr store" if path.is_dir() else "not a scene that any reader knows"
     do = "Give the file inside it" if path.is_dir() else "If you know its format, name it with --reader"
+    if path.is_file() and path.name.lower().endswith(_PACKED):
+        do = f"If it is a product as delivered, it may be incomplete: download it again. {do}"
     broken = [*broken, *registry().trouble()]
     if broken:
         do += "; " + "; ".join(broken)

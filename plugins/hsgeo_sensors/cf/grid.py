@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hsgeo.errors import SceneError
+from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo_sensors.cf.bands import Spectral
 from hsgeo_sensors.cf.store import Store, Variable
 
@@ -100,6 +101,14 @@ def find_grid(store: Store, spectral: Spectral, *, grid: str | None) -> Grid:
         return Grid(y, x, crs, seen, lat, lon, f"{why}; centres {cy.path if cy else ''} and {cx.path if cx else ''}")
     if lat is not None and lon is not None:
         return Grid(y, x, None, None, lat, lon, f"{why}; swath with {lat.path} and {lon.path}")
+    if crs is not None:
+        warnings.warn(
+            HsgeoWarning(
+                f"{store.path} names a reference system, but has no {'x' if cx is None else 'y'} coordinates on the "
+                "grid: the scene has no place, and neither will what is made of it."
+            ),
+            stacklevel=2,
+        )
     return Grid(y, x, None, None, None, None, f"{why}; no place" + (": a CRS without coordinates" if crs else ""))
 
 

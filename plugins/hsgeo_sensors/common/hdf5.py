@@ -9,7 +9,7 @@ import numpy as np
 
 from hsgeo.errors import SceneError
 
-__all__ = ["open_hdf5", "read_bands", "text_of_value"]
+__all__ = ["check_unscaled", "open_hdf5", "read_bands", "text_of_value"]
 
 
 def open_hdf5(path: Path, wanted: str | None = None) -> Any:
@@ -106,3 +106,28 @@ def text_of_value(value: Any) -> str:
     """
     value = value.item() if isinstance(value, np.ndarray | np.generic) and value.size == 1 else value
     return (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip("\0 \n")
+
+
+def check_unscaled(dataset: Any) -> None:
+    """Refuse a dataset with a scale or an offset, where the product's layout has none: its numbers mean something else.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Of floats in physical units.
+
+    Raises
+    ------
+    SceneError
+        If ``scale_factor`` is not 1 or ``add_offset`` is not 0.
+    """
+    scale, offset = (float(np.ravel(dataset.attrs.get(name, plain))[0]) for name, plain in _PLAIN.items())
+    if (scale, offset) != tuple(_PLAIN.values()):
+        raise SceneError(
+            f"{dataset.file.filename} has {dataset.name} with scale_factor {scale:g} and add_offset {offset:g}",
+            "numbers in physical units, as in the product's layout",
+            "Open it with --reader cf, which applies them, if they are right",
+        )
+
+
+_PLAIN = {"scale_factor": 1.0, "add_offset": 0.0}

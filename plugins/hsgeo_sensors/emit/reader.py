@@ -16,7 +16,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.hdf5 import open_hdf5
+from hsgeo_sensors.common.hdf5 import check_unscaled, open_hdf5
 from hsgeo_sensors.config import EmitOptions, parse
 from hsgeo_sensors.emit.companions import KINDS, NAME, centre_angles, companion, mask_layers, text
 from hsgeo_sensors.emit.cube import Cube, Flags
@@ -249,6 +249,7 @@ def _cube_fill(cube: Any, path: Path, name: str) -> float:
         )
     if "_FillValue" not in cube.attrs:
         raise SceneError(f"{path} does not say the _FillValue of {name}", "-9999 in the product", "Download it again")
+    check_unscaled(cube)
     return float(np.ravel(cube.attrs["_FillValue"])[0])
 
 

@@ -8,6 +8,7 @@ georeferencing. The merged raster is sorted by wavelength, so that the detectors
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Hashable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import ConfigError, SceneError
+from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.common.assemble import assemble
 from hsgeo_sensors.common.bundle import Bundle, bundle, is_packed, peek
@@ -228,6 +229,15 @@ def _layers(files: Bundle, said: Metadata, part: str, image: Tiff, *, haze: bool
     endings = {name: f"-QL_QUALITY_{name.upper()}" for name in names}
     endings["testflags"] = "-QL_QUALITY_TESTFLAGS" + (f"_{part.upper()}" if said.level == "L1B" else "")
     found = {name: _tiff(files, ending, like=image) for name, ending in endings.items()}
+    lacking = [endings[name].lstrip("-") for name, tiff in found.items() if tiff is None]
+    if lacking:
+        warnings.warn(
+            HsgeoWarning(
+                f"{said.name} comes without {', '.join(lacking)}, which products have: nothing is flagged by them. "
+                "The reader option layers=false goes without all of them, and says nothing."
+            ),
+            stacklevel=2,
+        )
     return {name: tiff for name, tiff in found.items() if tiff is not None}
 
 

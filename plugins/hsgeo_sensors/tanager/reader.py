@@ -17,7 +17,7 @@ import xarray as xr
 from hsgeo.errors import SceneError
 from hsgeo.plugin import Quality
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.hdf5 import open_hdf5, read_bands, text_of_value
+from hsgeo_sensors.common.hdf5 import check_unscaled, open_hdf5, read_bands, text_of_value
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.config import TanagerOptions, parse
 from hsgeo_sensors.tanager.grid import framing, map_grid
@@ -345,4 +345,5 @@ def _time(file: Any, root: str, path: Path) -> str | None:
 
 
 def _fill(dataset: Any) -> float:
+    check_unscaled(dataset)
     return float(np.ravel(dataset.attrs.get("_FillValue", FILL))[0])

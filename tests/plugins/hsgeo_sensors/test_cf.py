@@ -14,7 +14,7 @@ from hsgeo_sensors.cf import reader as cf
 from hsgeo_sensors.cf.writer import write_cf
 from rasterio.transform import Affine
 
-from hsgeo.errors import ConfigError, SceneError
+from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo.scene import check_scene, open_scene
 from hsgeo.scene.opening import find_reader
 
@@ -248,7 +248,8 @@ def test_other_grids(make, cube, tmp_path):
         open_scene(make("un.nc", y=Y + 3.0 * (np.arange(17) == 4)))
     bare = open_scene(make("bare.nc", crs_wkt=None, y=None, x=None))
     assert "spatial_ref" not in bare.coords
-    lost = open_scene(make("lost.nc", y=None, x=None))
+    with pytest.warns(HsgeoWarning, match="no x coordinates"):
+        lost = open_scene(make("lost.nc", y=None, x=None))
     assert "spatial_ref" not in lost.coords
     assert "a CRS without coordinates" in lost.attrs["layout"]
     with pytest.raises(SceneError, match="crs_wkt"):

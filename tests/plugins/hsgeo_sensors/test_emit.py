@@ -336,6 +336,10 @@ def _replace(name, change):
     return damage
 
 
+def _packed(file):
+    file["reflectance"].attrs["scale_factor"] = 1e-4
+
+
 def _remove(name, attribute=None):
     def damage(file):
         where = file[name].attrs if attribute else file
@@ -373,6 +377,7 @@ def _outside(file):
         (_remove("location/glt_x"), "nothing at location/glt_x"),
         (_remove("sensor_band_parameters/fwhm"), "nothing at sensor_band_parameters/fwhm"),
         (_remove("reflectance", "_FillValue"), "_FillValue"),
+        (_packed, "scale_factor 0.0001 and add_offset 0"),
         (_remove("/", "geotransform"), "lacks the attributes geotransform"),
         (_remove("/", "spatial_ref"), "lacks the attributes spatial_ref"),
         (lambda file: file.attrs.modify("spatial_ref", np.bytes_("nowhere")), "spatial_ref"),

@@ -244,6 +244,10 @@ def _delete(name):
     return change
 
 
+def _packed(file):
+    file[f"{GRID}/Data Fields/surface_reflectance"].attrs["add_offset"] = 0.5
+
+
 def _forget(key, where=f"{GRID}/Data Fields/surface_reflectance"):
     def change(file):
         del file[where].attrs[key]
@@ -280,6 +284,7 @@ SR = "surface_reflectance"
     [
         (_delete("HDFEOS/GRIDS"), "neither"),
         (_delete(f"{GRID}/Data Fields/{SR}"), "neither surface_reflectance nor"),
+        (_packed, "scale_factor 1 and add_offset 0.5"),
         (_also_radiance, "surface_reflectance and toa_radiance"),
         (lambda file: file.create_group(SWATH), "both a basic and an ortho"),
         (_forget("wavelengths"), "wavelengths"),
