@@ -57,15 +57,13 @@ def describe(path: str | Path, *, reader: str | None = None) -> dict[str, Any]:
 
 
 def _describe_product(product: xr.Dataset) -> dict[str, Any]:
-    crs = product.rio.crs
     record = json.loads(str(product.attrs.get("hsgeo_provenance", "{}")))
     return {
         "kind": "product",
         "source": product.encoding.get("source"),
         "size": {dim: int(product.sizes[dim]) for dim in ("endmember", "y", "x")},
         "variables": ", ".join(str(name) for name in product.data_vars),
-        "crs": crs.to_string() if crs is not None else None,
-        "transform": [float(v) for v in product.rio.transform()[:6]] if crs is not None else None,
+        **_place(product),
         **({"georeferencing": record["georeferencing"]} if "georeferencing" in record else {}),
         **{key: product.attrs.get(key) for key in ("sum", "scale", "shade", "sensor", "product_id", "history")},
         **summarise(product),
@@ -164,7 +162,7 @@ def _place(scene: xr.Dataset) -> dict[str, Any]:
         crs = grid.crs.to_authority()
         out["lookup_table"] = f"{size}, {':'.join(crs) if crs else grid.crs.to_string()[:40]}"
     if where.crs is None and ("geolocation" in out or "lookup_table" in out):
-        out["grid"] = "of the sensor (swath); products go onto a map after unmixing"
+        out["grid"] = "of the sensor (swath); hsgeo georeference brings products onto a map"
     return out
 
 

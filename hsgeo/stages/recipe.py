@@ -232,6 +232,9 @@ def load_recipe(
         raise RecipeError(f"the recipe is malformed: {explain(error)}", "the format of docs/recipes") from error
 
 
+_OF_OUTPUT = ("grid", "method", "resolution")  # of the block itself; all else is the writer's
+
+
 def override(recipe: Recipe, options: Mapping[str, Any] | None, *, seed: int | None = None) -> Recipe:
     """Lay options over a recipe.
 
@@ -269,10 +272,11 @@ def override(recipe: Recipe, options: Mapping[str, Any] | None, *, seed: int | N
                 ", ".join(targets),
                 "See `hsgeo show STAGE` for a stage's options",
             )
-        if key:
-            targets[step][key] = value
-        elif isinstance(value, Mapping):
-            targets[step].update(value)
+        given = {key: value} if key else value
+        if isinstance(given, Mapping):
+            for each, setting in given.items():
+                block = plain["output"] if step == "output" and each in _OF_OUTPUT else targets[step]
+                block[each] = setting
         else:
             raise ConfigError(f"option {name!r} is {value!r}", "step.key=value, or a mapping of keys to values")
     try:

@@ -79,3 +79,11 @@ def test_overrides_that_fit_nothing(options):
 def test_recipe_and_stages_together_are_refused():
     with pytest.raises(RecipeError, match="both"):
         load_recipe("classical", registry(), stages=["fcls"])
+
+
+def test_options_of_the_output_and_of_its_writer():
+    recipe = load_recipe(MINIMAL, registry())
+    laid = override(recipe, {"output.grid": "utm", "output": {"method": "bilinear", "zarr_format": 3}})
+    assert (laid.output.grid, laid.output.method, laid.output.with_) == ("utm", "bilinear", {"zarr_format": 3})
+    with pytest.raises(ConfigError, match="method"):
+        override(recipe, {"output.method": "cubic"})
