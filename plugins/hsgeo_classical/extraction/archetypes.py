@@ -112,7 +112,7 @@ def extract_archetypes(
 ) -> Extraction:
     """Find the endmembers of pixels.
 
-    Below 12.5 dB pixels are first freed of noise by their neighbours (`calm`). Up to 32 dB this is the check on a
+    Below 12.5 dB pixels are first freed of noise by their neighbours (`calm`). Up to 24 dB this is the check on a
     linear answer (2), since noise lets many a simplex explain the pixels: endmembers of the calm pixels replace it
     where they explain these better. Then
 
