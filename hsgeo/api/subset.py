@@ -73,6 +73,7 @@ def _ranges(given: Any) -> list[tuple[float, float]]:
             pairs = [(float(part[1]), float(part[2])) for part in parts if part is not None]
             whole = len(pairs) == len(parts)
         else:
+            # that there are two of each is checked below
             pairs = [tuple(map(float, pair)) for pair in (given if np.ndim(given) == 2 else [given])]  # type: ignore[misc]
             whole = all(len(pair) == 2 for pair in pairs)
     except (TypeError, ValueError) as error:

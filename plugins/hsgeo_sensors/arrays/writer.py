@@ -105,7 +105,7 @@ def write_mat(
 
 def _arrange(stored: np.ndarray, layout: str, order: str) -> np.ndarray:
     bands = len(stored)
-    flat = np.stack([plane.flatten(order) for plane in stored]) if "pixel" in layout else stored  # type: ignore[arg-type]
+    flat = np.stack([plane.flatten(order) for plane in stored]) if "pixel" in layout else stored
     known = {
         "band-pixel": flat,
         "pixel-band": flat.reshape(bands, -1).T,

@@ -132,9 +132,9 @@ LEVELS = {
             (2,),
             ("Latitude_VNIR", "Longitude_VNIR"),  # the cubes are registered to the VNIR
         ),
-        Level("2B", "radiance at the ground, on the sensor grid", "radiance", RADIANCE, **_L2, **_L2_CODES),  # type: ignore[arg-type]
-        Level("2C", "surface reflectance on the sensor grid", "reflectance", "1", **_L2, **_L2_CODES),  # type: ignore[arg-type]
-        Level("2D", "surface reflectance on a map grid", "reflectance", "1", **_L2, **_L2_CODES),  # type: ignore[arg-type]
+        Level("2B", "radiance at the ground, on the sensor grid", "radiance", RADIANCE, **_L2, **_L2_CODES),
+        Level("2C", "surface reflectance on the sensor grid", "reflectance", "1", **_L2, **_L2_CODES),
+        Level("2D", "surface reflectance on a map grid", "reflectance", "1", **_L2, **_L2_CODES),
     )
 }
 
@@ -261,7 +261,7 @@ def read_contents(source: Granule) -> Contents:
             widths,
             keep,
             np.repeat([d.lower() for d in DETECTORS], slots),
-            scale,  # type: ignore[arg-type]
+            scale,
             err,
             crs,
             transform,

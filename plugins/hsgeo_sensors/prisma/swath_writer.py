@@ -141,7 +141,7 @@ def write_prisma_swath(
             for name in ("Cloud_Mask", "SunGlint_Mask", "LandCover_Mask"):
                 fields[name] = _stored(np.asarray((masks or {}).get(name, np.full(shape, UNCLASSED)), np.uint8))
         line = 0
-        for block in spectra:  # type: ignore[union-attr]
+        for block in spectra:
             stop = line + block.shape[1]
             if block.shape[0] != len(centres) or block.shape[2] != samples or stop > lines:
                 raise ConfigError(

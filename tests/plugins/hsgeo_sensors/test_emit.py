@@ -1,4 +1,4 @@
-"""EMIT: known values and places, quality bits, companions, what is refused; planted readers that are wrong."""
+"""EMIT: known values and places, quality bits, companions; planted readers that are wrong."""
 
 import shutil
 import warnings
@@ -13,63 +13,39 @@ from hsgeo_sensors.emit.cube import Cube
 from hsgeo_sensors.emit.grid import Plane
 from hsgeo_sensors.emit.reader import EmitReader
 from hsgeo_sensors.emit.writer import Acquisition, begin_emit, write_emit
-from hsgeo_sensors.emit.writer_sides import write_emit_mask, write_emit_observation
+from hsgeo_sensors.emit.writer_sides import write_emit_mask
 from pyproj import Transformer
 
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo.plugin import Quality
-from hsgeo.scene import check_scene, open_scene, sensor
-
-ROWS, COLUMNS = 23, 31
-SWATH = Acquisition((ROWS, COLUMNS))
-NAME = "EMIT_L2A_RFL_001_20230422T195924_2311213_002.nc"
-BAD = 41  # bands of 285 that the product flags
+from hsgeo.scene import check_scene, open_scene
+from tests.plugins.hsgeo_sensors.emit_case import (
+    BAD,
+    COLUMNS,
+    NAME,
+    ROWS,
+    SWATH,
+    emit_bands,
+    emit_truth,
+    given,
+    layers,
+    write_all,
+)
 
 
 @pytest.fixture(scope="module")
 def bands():
-    known = sensor("emit")
-    return {"wavelength": known.wavelength, "fwhm": known.fwhm}
+    return emit_bands()
 
 
 @pytest.fixture(scope="module")
 def truth():
-    """Each number differs; one pixel was not measured, and one value of another."""
-    band, y, x = np.meshgrid(np.arange(285), np.arange(ROWS), np.arange(COLUMNS), indexing="ij")
-    values = (0.02 + band / 400 + y / 97 + x / 211).astype(np.float32)
-    values[:, 4, 5] = np.nan
-    values[61, 3, 7] = np.nan
-    return values
+    return emit_truth()
 
 
 @pytest.fixture(scope="module")
-def folder(truth, bands, tmp_path_factory):
-    """A granule with all its companions."""
-    where = tmp_path_factory.mktemp("emit")
-    write_emit(where, truth, acquisition=SWATH, **bands)
-    write_emit(where, truth / 50 + 0.001, acquisition=SWATH, dataset="reflectance_uncertainty", **bands)
-    write_emit(where, truth * 8, acquisition=SWATH, dataset="radiance", **bands)
-    interpolated = np.zeros(truth.shape, bool)
-    interpolated[100, 9, 11] = interpolated[284, 0, 30] = True
-    write_emit_mask(where, layers(), acquisition=SWATH, interpolated=interpolated)
-    write_emit_observation(where, acquisition=SWATH, sun_zenith=30 + np.arange(COLUMNS) / 8)
-    return where
-
-
-def layers():
-    """Cloud in row 10, its dilation in rows 9 to 11, others in a column each; nothing decided at (20, 20)."""
-    rows, columns = np.mgrid[:ROWS, :COLUMNS]
-    flags = {
-        "cloud": rows == 10,
-        "dilated": abs(rows - 10) <= 1,
-        "cirrus": columns == 2,
-        "water": columns == 25,
-        "spacecraft": columns == 29,
-        "aggregate": rows >= 0,
-    }
-    out = {name: flag.astype(np.float32) for name, flag in flags.items()}
-    out["cloud"][20, 20] = np.nan
-    return out
+def folder(tmp_path_factory):
+    return write_all(tmp_path_factory.mktemp("emit"))
 
 
 @pytest.fixture
@@ -251,61 +227,11 @@ def test_which_companion(copy):
     assert "MASK_001" in open_scene(copy).attrs["quality_source"]  # of the granule's own version
 
 
-def _given(kind, folder):
-    return folder / NAME.replace("RFL", {"mask": "MASK", "uncertainty": "RFLUNCERT"}[kind])
-
-
 @pytest.mark.parametrize("kind", ["mask", "uncertainty"])
 def test_companions_given_under_any_name(kind, copy, folder):
-    side = shutil.copy(_given(kind, folder), copy.parent / "other.nc")
+    side = shutil.copy(given(kind, folder), copy.parent / "other.nc")
     scene = open_scene(copy, options={kind: side})
     assert scene.attrs[{"mask": "quality_source", "uncertainty": "uncertainty_source"}[kind]] == "other.nc"
-
-
-def _shape(side):
-    write_emit_mask(side, {}, acquisition=Acquisition((ROWS, COLUMNS + 1)))
-
-
-def _another(side):
-    write_emit_mask(side, {}, acquisition=Acquisition((ROWS, COLUMNS), start="2023-04-22T19:59:36+0000"))
-
-
-def _cut(side):
-    side.write_bytes(side.read_bytes()[:9000])
-
-
-def _unnamed(side):
-    with h5py.File(side, "r+") as file:
-        del file["sensor_band_parameters/mask_bands"]
-
-
-def _cloudless(side):
-    with h5py.File(side, "r+") as file:
-        file["sensor_band_parameters/mask_bands"][0] = "something else"
-
-
-def _maskless(side):
-    with h5py.File(side, "r+") as file:
-        del file["mask"]
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (_shape, "23 x 32 pixels, not 23 x 31"),
-        (_another, "another acquisition"),
-        (_cut, "not a complete HDF5"),
-        (_unnamed, "mask_bands"),
-        (_cloudless, "cloud flag"),
-        (_maskless, "no mask"),
-        (lambda side: side.unlink(), "no file"),
-    ],
-)
-def test_broken_companions(damage, words, copy, folder):
-    side = shutil.copy(_given("mask", folder), copy.parent / "mask.nc")
-    damage(side)
-    with pytest.raises((SceneError, ConfigError), match=words):
-        open_scene(copy, options={"mask": side})
 
 
 def test_mirrored(copy, bands, truth):
@@ -325,96 +251,6 @@ def test_mirrored(copy, bands, truth):
         assert float(open_scene(copy, options={"mirrored": False}).spectra[0, 0, 0]) == truth[0, 0, -1]
 
 
-def _replace(name, change):
-    def damage(file):
-        old, attrs = file[name][:], dict(file[name].attrs)
-        del file[name]
-        file[name] = change(old)
-        if "_FillValue" in attrs:
-            file[name].attrs["_FillValue"] = attrs["_FillValue"]
-
-    return damage
-
-
-def _packed(file):
-    file["reflectance"].attrs["scale_factor"] = 1e-4
-
-
-def _remove(name, attribute=None):
-    def damage(file):
-        where = file[name].attrs if attribute else file
-        del where[attribute or name]
-
-    return damage
-
-
-def _swap(one, two):
-    def damage(file):
-        a, b = file[one][:], file[two][:]
-        file[one][:], file[two][:] = b, a
-
-    return damage
-
-
-def _moved(file):
-    file.attrs["geotransform"] = file.attrs["geotransform"] + [0.01, 0, 0, 0, 0, 0]  # 18 cells
-
-
-def _count_from_the_other_side(file):
-    x = file["location/glt_x"][:]
-    file["location/glt_x"][:] = np.where(x, COLUMNS + 1 - x, 0)
-
-
-def _outside(file):
-    file["location/glt_y"][:] = np.where(file["location/glt_y"][:], ROWS + 1, 0)
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (_remove("reflectance"), "without reflectance or radiance"),
-        (_remove("location"), "nothing at location/lat"),
-        (_remove("location/glt_x"), "nothing at location/glt_x"),
-        (_remove("sensor_band_parameters/fwhm"), "nothing at sensor_band_parameters/fwhm"),
-        (_remove("reflectance", "_FillValue"), "_FillValue"),
-        (_packed, "scale_factor 0.0001 and add_offset 0"),
-        (_remove("/", "geotransform"), "lacks the attributes geotransform"),
-        (_remove("/", "spatial_ref"), "lacks the attributes spatial_ref"),
-        (lambda file: file.attrs.modify("spatial_ref", np.bytes_("nowhere")), "spatial_ref"),
-        (lambda file: file.attrs.create("geotransform", np.zeros(6)), "geotransform"),
-        (lambda file: file.attrs.create("geotransform", np.zeros(4)), "geotransform"),
-        (_replace("reflectance", lambda v: (v * 1e4).astype(np.int16)), "int16"),
-        (_replace("reflectance", lambda v: v.transpose(2, 0, 1).copy()), "sensor_band_parameters|285"),
-        (_replace("reflectance", lambda v: v[0]), "float32"),
-        (_replace("location/lat", lambda v: v[:-1]), r"\(22, 31\)"),
-        (_replace("location/glt_y", lambda v: v.astype(np.float32)), "float32"),
-        (_replace("sensor_band_parameters/wavelengths", lambda v: v[:-1]), r"\(284,\)"),
-        (_replace("sensor_band_parameters/good_wavelengths", lambda v: v[:-1]), "one good_wavelengths each"),
-        (_swap("location/lat", "location/lon"), "cells from the pixels"),
-        (_count_from_the_other_side, "other side"),
-        (_moved, "cells from the pixels"),
-        (_outside, "points to row 24"),
-    ],
-)
-def test_broken_granules(damage, words, copy):
-    with h5py.File(copy, "r+") as file:
-        damage(file)
-    with pytest.raises(SceneError, match=words):
-        open_scene(copy)
-
-
-def test_truncated(copy):
-    copy.write_bytes(copy.read_bytes()[:-1000])
-    with pytest.raises(SceneError, match="not a complete HDF5"):
-        open_scene(copy)
-
-
-def test_all_fill_opens_and_says_so(bands, tmp_path):
-    where = write_emit(tmp_path, np.full((285, 6, 9), np.nan, np.float32), **bands)
-    assert (open_scene(where).quality.values == Quality.NODATA).all()
-    assert np.isnan(open_scene(where).spectra.values).all()
-
-
 def test_unlocated_pixels(bands, truth, tmp_path):
     where = write_emit(tmp_path, truth, acquisition=Acquisition((ROWS, COLUMNS), unlocated=(5, 8)), **bands)
     scene = open_scene(where)
@@ -424,12 +260,12 @@ def test_unlocated_pixels(bands, truth, tmp_path):
 
 def test_score(folder, path, tmp_path):
     score = EmitReader().score
-    assert score(path) == score(_given("mask", folder)) == 2
+    assert score(path) == score(given("mask", folder)) == 2
     assert score(shutil.copy(path, tmp_path / "renamed.nc")) == 2
-    assert score(shutil.copy(_given("mask", folder), tmp_path / "mask.nc")) == 0
+    assert score(shutil.copy(given("mask", folder), tmp_path / "mask.nc")) == 0
     assert open_scene(tmp_path / "renamed.nc").attrs["quality_source"] == "fill values of the cube"
     with pytest.raises(SceneError, match=r"L2A MASK.*mask="):
-        open_scene(_given("mask", folder))
+        open_scene(given("mask", folder))
     mineral, file = begin_emit(tmp_path, "L2B_MIN", SWATH, bands=2)
     file.close()
     with pytest.raises(SceneError, match="L2B MIN"):
@@ -447,9 +283,9 @@ def test_it_is_netcdf(folder, path, truth):
     with xr.open_dataset(path, engine="h5netcdf", group="location", mask_and_scale=False) as location:
         assert location.glt_x.dims == ("ortho_y", "ortho_x")
         assert location.lat.dims == ("downtrack", "crosstrack")
-    with xr.open_dataset(_given("mask", folder), engine="h5netcdf") as mask:
+    with xr.open_dataset(given("mask", folder), engine="h5netcdf") as mask:
         assert mask.band_mask.dims == ("downtrack", "crosstrack", "packed_wavelength_bands")
-    with xr.open_dataset(_given("mask", folder), engine="h5netcdf", group="sensor_band_parameters") as names:
+    with xr.open_dataset(given("mask", folder), engine="h5netcdf", group="sensor_band_parameters") as names:
         assert names.mask_bands.values[4] == "Dilated Cloud Flag"
     with h5py.File(path) as file:
         assert file["reflectance"].chunks is None  # contiguous, as delivered
