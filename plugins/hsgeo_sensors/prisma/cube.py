@@ -21,7 +21,7 @@ from hsgeo_sensors.prisma.levels import DETECTORS, Contents
 
 __all__ = ["Cube", "Granular", "Place", "blank"]
 
-PART = 1 << 16  # numbers scaled at once: 256 kB, which stay in the cache between the two steps
+PART = 1 << 19  # numbers read and scaled at once: a megabyte and the half of one for their codes
 AT_ONCE = 64 * 2**20  # bytes read at once where whole spectra are looked through
 
 
@@ -97,7 +97,7 @@ class Cube(Granular):
         first, last = self.sides(rows, cols)
         # axes as in the file: turned at the end, as a view, because turning costs more than scaling
         out = np.empty((first.stop - first.start, len(bands), last.stop - last.start), np.float32)
-        dark = None
+        dark = np.ones((len(out), out.shape[2]), bool)
         with self.opened() as file:
             fields = file[self.level.fields]
             for d, name in enumerate(DETECTORS):
@@ -106,24 +106,57 @@ class Cube(Granular):
                 if not len(targets):
                     continue
                 slots = bands[targets] - start
-                low = slots.min()
-                box = first, slice(low, slots.max() + 1), last
-                stored = fields[f"{name.upper()}_Cube"][box]
-                codes = fields[f"{name.upper()}_{self.level.err}"][box] if self.err else None
-                lost = self.level.unusable(stored, codes)
+                span = slice(int(slots.min()), int(slots.max()) + 1)
+                runs = list(_runs(targets, slots - span.start))
                 gain, shift = self.level.line(self.scale[d])
-                for there, here in _runs(targets, slots - low):
-                    _scale(stored[:, here], gain, shift, out[:, there])
-                    if lost is not None:
-                        out[:, there][lost[:, here]] = np.nan
-                if self.level.name == "1" and (dark is None or dark.any()):
-                    zero = stored[:, slots[0] - low] == 0  # one band first: rarely is there a need to look at all
-                    zero = stored.max(axis=1) == 0 if zero.any() else zero
-                    dark = zero if dark is None else dark & zero
+                errors = fields[f"{name.upper()}_{self.level.err}"] if self.err else None
+                for part, stored, codes in _parts(fields[f"{name.upper()}_Cube"], errors, first, span, last):
+                    lost, to = self.level.unusable(stored, codes), out[part]
+                    for there, here in runs:
+                        values = to[:, there]
+                        np.multiply(stored[:, here], gain, out=values, dtype=np.float32)
+                        values += shift
+                        if lost is not None:
+                            values[lost[:, here]] = np.nan
+                    if self.level.name == "1" and dark[part].any():
+                        zero = stored[:, slots[0] - span.start] == 0  # rarely is there a need to look at all bands
+                        dark[part] &= stored.max(axis=1) == 0 if zero.any() else zero
             turned = self.turn(out)
-            if dark is not None and dark.any():
+            if self.level.name == "1" and dark.any():
                 turned[:, blank(self, file, rows, cols, self.turn(dark))] = np.nan
         return turned
+
+
+def _parts(
+    cube: Any, errors: Any, first: slice, span: slice, last: slice
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
+    """Read a box in slabs that stay in the cache until they are scaled, always into the same memory.
+
+    Parameters
+    ----------
+    cube : h5py.Dataset
+        Numbers.
+    errors : h5py.Dataset or None
+        Their error codes.
+    first, span, last : slice
+        The box.
+
+    Yields
+    ------
+    tuple of slice, numpy.ndarray, numpy.ndarray or None
+        Where the slab lies on the first axis of the box, its numbers and their codes, both until the next one is read.
+    """
+    size, inner = first.stop - first.start, (span.stop - span.start, last.stop - last.start)
+    step = min(size, max(1, PART // (inner[0] * inner[1])))
+    numbers = np.empty((step, *inner), cube.dtype)
+    codes = None if errors is None else np.empty((step, *inner), errors.dtype)
+    for low in range(0, size, step):
+        part = slice(low, min(low + step, size))
+        box, to = np.s_[first.start + low : first.start + part.stop, span, last], np.s_[: part.stop - low]
+        cube.read_direct(numbers, box, to)
+        if codes is not None:
+            errors.read_direct(codes, box, to)
+        yield part, numbers[to], None if codes is None else codes[to]
 
 
 def _runs(targets: np.ndarray, slots: np.ndarray) -> Iterator[tuple[slice, slice]]:
@@ -136,15 +169,6 @@ def _runs(targets: np.ndarray, slots: np.ndarray) -> Iterator[tuple[slice, slice
         first, last = int(slots[low]), int(slots[high - 1])
         here = slice(first, last + 1) if last >= first else slice(first, last - 1 if last else None, -1)
         yield slice(int(targets[low]), int(targets[high - 1]) + 1), here
-
-
-def _scale(stored: np.ndarray, gain: np.float32, shift: np.float32, out: np.ndarray) -> None:
-    """Write ``stored * gain + shift`` into ``out``, in parts that stay in the cache between the two steps."""
-    step = max(1, PART // stored[0].size)
-    for k in range(0, len(out), step):
-        part = out[k : k + step]
-        np.multiply(stored[k : k + step], gain, out=part, dtype=np.float32)
-        part += shift
 
 
 class Place(Granular):
