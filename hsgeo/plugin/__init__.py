@@ -32,6 +32,7 @@ from hsgeo.plugin.protocols import (
 from hsgeo.plugin.quality import Quality, quality_attrs
 from hsgeo.plugin.records import CatalogRecord, ReaderRecord, StageRecord, Var, WriterRecord, scene, tile
 from hsgeo.plugin.shipped import shipped_weights
+from hsgeo.plugin.yardstick import Yardstick
 
 __all__ = [
     "ApplyContext",
@@ -65,6 +66,7 @@ __all__ = [
     "Window",
     "Writer",
     "WriterRecord",
+    "Yardstick",
     "hookimpl",
     "quality_attrs",
     "scene",

@@ -89,12 +89,16 @@ class _Record:
                 f"{type(self).__name__} has the name {self.name!r}",
                 "lower-case words joined by hyphens, such as 'abundance-diffusion'",
             )
-        for label, value in (("target", self.target), ("options", self.options)):
-            if value is not None and not _TARGET.fullmatch(value):
-                raise PluginError(
-                    f"{type(self).__name__} {self.name!r} has {label}={value!r}",
-                    "'package.module:Name', a string, so that listing imports nothing",
-                )
+        _check_target(self, "target", self.target)
+        _check_target(self, "options", self.options)
+
+
+def _check_target(record: _Record, label: str, value: str | None) -> None:
+    if value is not None and not _TARGET.fullmatch(value):
+        raise PluginError(
+            f"{type(record).__name__} {record.name!r} has {label}={value!r}",
+            "'package.module:Name', a string, so that listing imports nothing",
+        )
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,16 @@ class ReaderRecord(_Record):
         As for `StageRecord`; the target is called with no argument.
     patterns : tuple of str
         Shell patterns of file or folder names, matched without case; ``("*",)`` asks always.
+    yardsticks : str, optional
+        ``"package.module:NAME"`` of a mapping of product names to `Yardstick`, for ``hsgeo benchmark readers``.
     """
 
     patterns: tuple[str, ...] = ("*",)
+    yardsticks: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_target(self, "yardsticks", self.yardsticks)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ _COMMANDS = {
     "blind": "hsgeo.cli.benchmark.blind:blind",
     "endmembers": "hsgeo.cli.benchmark.endmembers:endmembers",
     "noise": "hsgeo.cli.benchmark.noise:noise",
+    "readers": "hsgeo.cli.benchmark.readers:readers",
     "speed": "hsgeo.cli.benchmark.speed:speed",
     "uncertainty": "hsgeo.cli.benchmark.uncertainty:uncertainty",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["speed"]
+__all__ = ["load_of_machine", "speed"]
 
 
 @click.command("speed")
@@ -39,7 +39,7 @@ def speed(
     from hsgeo.evaluation.accuracy.table import machine
 
     numbers = _numbers(counts)
-    load = _load()
+    load = load_of_machine()
     notes = Console(stderr=True)
     with notes.status("") as status:
         rows = timing.measure(
@@ -72,7 +72,7 @@ def _numbers(text: str) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def _load() -> dict[str, str]:
+def load_of_machine() -> dict[str, str]:
     """Tell how busy the machine is before the run: its own work would count."""
     import os
 

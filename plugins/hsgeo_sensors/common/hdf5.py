@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hsgeo.errors import SceneError
 __all__ = ["check_unscaled", "open_hdf5", "read_bands", "text_of_value"]
 
 
-def open_hdf5(path: Path, wanted: str | None = None) -> Any:
+def open_hdf5(path: Path, wanted: str | None = None, *, sieve: int | None = None) -> Any:
     """Open an HDF5 file for reading, without locks (network file systems have none).
 
     Where this process has the file open already with locks, as notebooks do, HDF5 insists on the same for all.
@@ -23,6 +24,8 @@ def open_hdf5(path: Path, wanted: str | None = None) -> Any:
         The file.
     wanted : str, optional
         What it should be, for the message; None: the caller makes one of HDF5's own error.
+    sieve : int, optional
+        Bytes of a contiguous dataset that HDF5 fetches at once to pick a window from; None: its own 64 kB.
 
     Returns
     -------
@@ -40,7 +43,14 @@ def open_hdf5(path: Path, wanted: str | None = None) -> Any:
 
     for locking in (False, None, True):
         try:
-            return h5py.File(path, "r", locking=locking)
+            if sieve is None:
+                return h5py.File(path, "r", locking=locking)
+            how = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+            how.set_fclose_degree(h5py.h5f.CLOSE_STRONG)  # as h5py does
+            how.set_sieve_buf_size(sieve)
+            if locking is not None:
+                how.set_file_locking(locking, False)
+            return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, how))
         except OSError as error:
             if locking is not True and "flag values don't match" in str(error):
                 continue

@@ -22,6 +22,7 @@ from hsgeo_sensors.prisma.levels import DETECTORS, Contents
 __all__ = ["Cube", "Granular", "Place", "blank"]
 
 PART = 1 << 19  # numbers read and scaled at once: a megabyte and the half of one for their codes
+SIEVE = 1 << 19  # bytes: a row of all bands; windows come a tenth faster than with HDF5's own 64 kB
 AT_ONCE = 64 * 2**20  # bytes read at once where whole spectra are looked through
 
 
@@ -45,7 +46,7 @@ class Granular(LazyRaster):
 
     def opened(self) -> Any:
         """Open the granule; to be closed by the caller."""
-        return open_hdf5(self.source.file())
+        return open_hdf5(self.source.file(), sieve=SIEVE)
 
     def sides(self, rows: tuple[int, int], cols: tuple[int, int]) -> tuple[slice, slice]:
         """Return where a window of the scene lies on the first and last axis of the file."""
@@ -117,7 +118,7 @@ class Cube(Granular):
                         np.multiply(stored[:, here], gain, out=values, dtype=np.float32)
                         values += shift
                         if lost is not None:
-                            values[lost[:, here]] = np.nan
+                            np.copyto(values, np.nan, where=lost[:, here])
                     if self.level.name == "1" and dark[part].any():
                         zero = stored[:, slots[0] - span.start] == 0  # rarely is there a need to look at all bands
                         dark[part] &= stored.max(axis=1) == 0 if zero.any() else zero
