@@ -9,6 +9,7 @@ import xarray as xr
 
 from hsgeo.errors import ProductError
 from hsgeo.plugin.quality import Quality
+from hsgeo.product.placement import COUNTED
 from hsgeo.product.stated import STATED, find_broken_layout, find_broken_values, values_per_pixel
 
 __all__ = ["NO_RESULT", "check_product"]
@@ -116,8 +117,8 @@ def _names(ds: xr.Dataset) -> Broken:
 
 
 def _placement(ds: xr.Dataset) -> Broken:
-    for dim in ("y", "x"):
-        if dim in ds.dims and dim not in ds.coords:
+    for dim, counted in COUNTED.items():
+        if dim in ds.dims and dim not in ds.coords and counted not in ds.coords:
             yield f"{dim!r} has no coordinate", f"ds = ds.assign_coords({dim}=pixel_centres)"
     if "spatial_ref" in ds.data_vars:
         yield "'spatial_ref' is a data variable, so the CRS is not seen", "ds = ds.set_coords('spatial_ref')"

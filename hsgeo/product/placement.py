@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-__all__ = ["Affine6", "Placement", "find_placement"]
+__all__ = ["COUNTED", "Affine6", "Placement", "find_placement"]
 
 Affine6 = tuple[float, float, float, float, float, float]
 """``(a, b, c, d, e, f)``: ``X = a * col + b * row + c``, ``Y = d * col + e * row + f``, corners of pixels."""
+
+COUNTED = {"y": "row", "x": "col"}
+"""Coordinates that number the pixels of a product on a rotated grid."""
 
 _AGREE = 1e-6  # of a pixel: the GeoTransform attribute is the exact form of what the coordinates round
 _REGULAR = 1e-2  # of a pixel: float32 coordinates at 5e6 m with 30 m pixels are 0.008 pixels off
@@ -98,8 +101,8 @@ def find_placement(ds: xr.Dataset) -> Placement:
     """Read CRS and affine from a scene or product.
 
     The coordinates rule over a ``GeoTransform`` attribute that slicing has made stale; where both
-    agree, the attribute is taken, which has every digit. Rotated grids have integer ``y`` and ``x``
-    that count pixels of the grid in ``spatial_ref``: a sliced or strided one gets its own affine.
+    agree, the attribute is taken, which has every digit. Rotated grids have integer ``y`` and ``x``, in products
+    ``row`` and ``col``, that count pixels of the grid in ``spatial_ref``: a sliced or strided one gets its own affine.
 
     Parameters
     ----------
@@ -121,6 +124,7 @@ def find_placement(ds: xr.Dataset) -> Placement:
     stored = _stored(mapping.attrs) if mapping is not None else None
     y, x = _axis(ds, "y"), _axis(ds, "x")
     if stored is not None and (stored[1] != 0 or stored[3] != 0):
+        y, x = (_axis(ds, COUNTED[dim]) if axis is None else axis for dim, axis in (("y", y), ("x", x)))
         return Placement(crs, _shifted(stored, y, x), shape)
     return Placement(crs, _from_axes(y, x, stored), shape)
 

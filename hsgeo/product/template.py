@@ -11,7 +11,7 @@ import xarray as xr
 
 from hsgeo.errors import ProductError
 from hsgeo.plugin.quality import quality_attrs
-from hsgeo.product.placement import Placement, find_placement
+from hsgeo.product.placement import COUNTED, Placement, find_placement
 
 __all__ = ["assemble", "placed"]
 
@@ -39,7 +39,8 @@ def assemble(
 ) -> xr.Dataset:
     """Put a product together that any xarray user, rioxarray and GDAL understand.
 
-    Nothing is computed. A rotated scene that was sliced gets ``y`` and ``x`` from 0 and its own affine.
+    Nothing is computed. On a rotated grid ``row`` and ``col`` count the pixels, from 0 and with an affine of their own
+    where the scene was sliced: GDAL would take pixel numbers named ``y`` and ``x`` for places on the map.
 
     Parameters
     ----------
@@ -119,7 +120,8 @@ def placed(product: xr.Dataset) -> xr.Dataset:
         The same variables.
     """
     where = find_placement(product)
-    out = product.assign_coords(_scene_coords(product, where))
+    out = product.drop_vars([dim for dim in COUNTED if where.rotated and dim in product.coords])
+    out = out.assign_coords(_scene_coords(product, where))
     stale = ("spatial:", "proj:", "zarr_conventions")
     out.attrs = {key: value for key, value in product.attrs.items() if not str(key).startswith(stale)} | where.attrs()
     if where.conventions():
@@ -151,7 +153,8 @@ def _scene_coords(scene: xr.Dataset, where: Placement) -> dict[str, xr.Variable]
         if dim in scene.coords and not where.rotated:
             coords[dim] = _plain(scene[dim].variable)
         else:
-            coords[dim] = xr.Variable((dim,), np.arange(size), {"long_name": f"pixel number along {dim}"})
+            label = COUNTED[dim] if where.rotated else dim
+            coords[label] = xr.Variable((dim,), np.arange(size), {"long_name": f"pixel number along {dim}"})
     for name in ("time", *_SWATH):
         if name in scene.variables and (name != "time" or scene[name].ndim == 0):
             coords[name] = _plain(scene[name].variable)

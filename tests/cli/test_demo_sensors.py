@@ -15,6 +15,7 @@ from hsgeo.plugin.registry import registry
 from hsgeo.scene import sensor as look_up
 from hsgeo.scene import sensors
 from hsgeo.synthetic import synthetic_scene
+from tests.cli.places import apart, at_places
 
 READERS = registry().readers
 SENSORS = [n for n in sensors() if n in READERS and hasattr(registry().load(READERS[n]), "synthesize")]
@@ -50,17 +51,8 @@ def _misfit(file, made, *, right=0.0, down=0.0):
     true = made.abundance.values.reshape(made.abundance.sizes["endmember"], -1)
     true = true[:, known := np.isfinite(true).all(axis=0)]
     x, y = transform(scene["spatial_ref"].attrs["crs_wkt"], file.crs, x.ravel()[known], y.ravel()[known])
-    found = _between(file, np.array(x), np.array(y))
-    apart = np.nanmean((found[:, None] - true[None]) ** 2, axis=2)
-    return float(np.sqrt(apart[linear_sum_assignment(apart)].mean()))
-
-
-def _between(file, x, y):
-    """Interpolate between the centres of cells, so that half a cell is seen."""
-    from scipy.ndimage import map_coordinates
-
-    col, row = ~file.transform * (x, y)
-    return np.stack([map_coordinates(band, (row - 0.5, col - 0.5), order=1, cval=np.nan) for band in file.read()])
+    squares = apart(at_places(file.read(), file.transform, np.array(x), np.array(y)), true)
+    return float(np.sqrt(squares[linear_sum_assignment(squares)].mean()))
 
 
 def test_sensors():

@@ -22,7 +22,7 @@ from hsgeo.plugin import Yardstick
 __all__ = ["yardsticks_of"]
 
 SIDE = 128  # pixels of a tile: what hsgeo works on at least
-SMALL = 32  # pixels of the tiles that threads read at the same time
+SMALL, FEW = 32, 16  # pixels and bands of the tiles that threads read at the same time
 
 
 def yardsticks_of(reader: str, plugins: tuple[str, ...] = ()) -> Mapping[str, Yardstick]:
@@ -99,13 +99,13 @@ def _threads(task: Mapping[str, Any]) -> dict[str, Any]:
 
     scene = open_scene(task["path"], chunks=None)
     rng = np.random.default_rng(1)
-    boxes = [tuple(_part(rng, scene.sizes[dim], SMALL) for dim in ("y", "x")) for _ in range(25)]
+    sides = {"band": FEW, "y": SMALL, "x": SMALL}
+    boxes = [{dim: _part(rng, scene.sizes[dim], side) for dim, side in sides.items()} for _ in range(25)]
 
     names = [name for name in ("spectra", "quality") if name in scene]
 
     def read(k: int) -> list[np.ndarray]:
-        rows, cols = boxes[k % len(boxes)]
-        return [scene[name][..., rows, cols].values for name in names]
+        return [scene[name].isel(boxes[k % len(boxes)], missing_dims="ignore").values for name in names]
 
     truth = [read(k) for k in range(len(boxes))]
     count = task["threads"] * task["reads"]

@@ -14,9 +14,11 @@ from xarray.core.indexing import LazilyIndexedArray
 
 from hsgeo.errors import SceneError
 from hsgeo_sensors.common.assemble import ANGLES
+from hsgeo_sensors.common.chunks import whole_chunks
 from hsgeo_sensors.common.hdf5 import open_hdf5
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.config import NativeOptions, parse
+from hsgeo_sensors.native.writer import COUNTED
 
 __all__ = ["NativeReader"]
 
@@ -77,7 +79,7 @@ class NativeReader:
         path = Path(path)
         try:
             scene = _stored(path, chosen.group)
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+        except (OSError, LookupError, ValueError, RuntimeError, AttributeError, TypeError) as error:  # xarray's, too
             raise SceneError(
                 f"{path} cannot be opened: {type(error).__name__}: {error}",
                 "a complete Zarr store or netCDF-4 file" + (f" with a group {chosen.group!r}" if chosen.group else ""),
@@ -95,25 +97,32 @@ class NativeReader:
                 "Open a product with hsgeo.open_product; bring other datasets into the convention with "
                 "xr.open_dataset(...).hsu.standardize(...)",
             )
+        if scene["spectra"].dtype.kind not in "iuf":
+            raise SceneError(
+                f"{path} holds spectra of {scene['spectra'].dtype}", "real numbers (band, y, x)", "Write it again"
+            )
         scene = scene.set_coords([name for name in COORDINATES if name in scene.data_vars])
         scene = scene.assign_coords(
             {n: c.load() for n, c in scene.coords.items() if c.ndim < 2 and n not in scene.xindexes}
         )
-        if "wavelength" in scene.coords and scene["wavelength"].dims == ("band",):
-            if "wavelength" not in scene.xindexes:
-                scene = scene.set_xindex("wavelength")
-        else:
+        centres = scene.coords.get("wavelength")
+        if centres is None or centres.dims != ("band",) or centres.dtype.kind not in "iuf" or not (centres > 0).all():
             raise SceneError(
-                f"{path} has no wavelength (band)",
+                f"{path} has no wavelength (band), or not a number above 0 for each band",
                 "a scene in hsgeo's convention",
                 "Open it with xarray and call .hsu.standardize(wavelength=...)",
             )
+        if "wavelength" not in scene.xindexes:
+            scene = scene.set_xindex("wavelength")
         kinds: tuple[tuple[str, type], ...] = (("good", bool), ("detector", str))
         for label, dtype in kinds:
             if label in scene.coords:  # stored as int8 or as variable-length strings by some formats
                 stored = scene[label]
                 values: np.ndarray = np.array(stored.values.tolist(), dtype=dtype)
                 scene = scene.assign_coords({label: (stored.dims, values, stored.attrs)})
+        for dim, label in COUNTED.items():
+            if dim not in scene.coords and label in scene.coords and scene[label].dims == (dim,):
+                scene = scene.rename_vars({label: dim}).set_xindex(dim)
         for variable in scene.data_vars.values():
             if "grid_mapping" in variable.encoding:
                 variable.attrs["grid_mapping"] = variable.encoding.pop("grid_mapping")
@@ -151,6 +160,25 @@ class NativeReader:
         return write_native(scene, path, zarr_format=zarr_format, chunk=chunk, overwrite=overwrite, progress=progress)
 
 
+class Zarr(LazyRaster):
+    """A variable of a Zarr store, decoded by xarray; damage to a chunk is told as that of any other file."""
+
+    def __init__(self, path: Path, group: str | None, name: str, variable: xr.Variable) -> None:
+        super().__init__(path, variable.shape, variable.dtype)
+        self.group, self.name, self.variable = group, name, variable
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        return type(self).__qualname__, str(self.path), self.group, self.name, self.shape, self.stamp
+
+    def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
+        """Read a window of the array, which is open: files of chunks are not."""
+        box: tuple[Any, ...] = (slice(*rows), slice(*cols))
+        if bands is not None:
+            run = len(bands) == 1 or bool((np.diff(bands) == 1).all())
+            box = (slice(int(bands[0]), int(bands[-1]) + 1) if run else bands, *box)
+        return self.variable[box].to_numpy()
+
+
 class NetCdf(LazyRaster):
     """A variable of a netCDF-4 file, decoded by xarray; opened for each read."""
 
@@ -170,23 +198,27 @@ class NetCdf(LazyRaster):
 def _stored(path: Path, group: str | None) -> xr.Dataset:
     """Open a store without dask."""
     if path.is_dir():
-        return xr.open_dataset(
-            path,
+        store = xr.open_dataset(
+            whole_chunks(path),
             engine="zarr",
             group=group,
             consolidated=_consolidated(path),
             decode_coords="all",
             cache=False,  # else one .values would keep the whole scene
         )
+        return store.assign(_lazy(store, lambda name, v: Zarr(path, group, name, v)))
     with _netcdf(path, group) as file:
-        lazy = {
-            name: xr.Variable(
-                v.dims, LazilyIndexedArray(NetCdf(path, group, str(name), v.variable)), v.attrs, v.encoding
-            )
-            for name, v in file.data_vars.items()
-            if v.ndim in (2, 3) and v.dims[-2:] == ("y", "x")
-        }
+        lazy = _lazy(file, lambda name, v: NetCdf(path, group, name, v))
         return file.drop_vars(list(lazy)).load().assign(lazy)
+
+
+def _lazy(store: xr.Dataset, make: Callable[[str, xr.Variable], LazyRaster]) -> dict[Hashable, xr.Variable]:
+    """Return the rasters of a store as arrays of ours."""
+    return {
+        name: xr.Variable(v.dims, LazilyIndexedArray(make(str(name), v)), v.attrs, v.encoding)
+        for name, v in store.variables.items()
+        if v.ndim in (2, 3) and v.dims[-2:] == ("y", "x")
+    }
 
 
 @contextmanager

@@ -14,8 +14,10 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, SceneError
 
-__all__ = ["write_native"]
+__all__ = ["COUNTED", "write_native"]
 
+COUNTED = {"y": "row", "x": "col"}
+"""Names in the file of the coordinates that number the pixels of a rotated grid."""
 BLOCK = 64 * 2**20  # bytes of spectra held at a time
 
 
@@ -89,6 +91,8 @@ def _plain(scene: xr.Dataset, chunk: int, key: str) -> tuple[xr.Dataset, dict[An
     plain = scene.copy()
     if "wavelength" in plain.xindexes:
         plain = plain.drop_indexes("wavelength")  # indexes are not stored; the reader makes it anew
+    if _is_rotated(scene):  # GDAL would take pixel numbers named y and x for places on the map
+        plain = plain.drop_indexes(["y", "x"]).rename_vars(COUNTED)
     encoding: dict[Any, dict[str, Any]] = {}
     for name, variable in plain.variables.items():
         variable.encoding = {}
@@ -98,6 +102,11 @@ def _plain(scene: xr.Dataset, chunk: int, key: str) -> tuple[xr.Dataset, dict[An
             ]
             encoding[name] = {key: tuple(sides)}
     return plain, encoding
+
+
+def _is_rotated(scene: xr.Dataset) -> bool:
+    parts = str(scene["spatial_ref"].attrs.get("GeoTransform", "")).split() if "spatial_ref" in scene.coords else []
+    return len(parts) == 6 and (float(parts[2]) != 0 or float(parts[4]) != 0) and {"y", "x"} <= set(scene.xindexes)
 
 
 def _write_zarr(

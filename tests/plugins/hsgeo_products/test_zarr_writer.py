@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from affine import Affine
 from hsgeo_products.config import ZarrOptions
 from hsgeo_products.zarr_layout import chunk_side
 from hsgeo_products.zarr_writer import ZarrWriter
 from pydantic import ValidationError
+from rasterio.errors import NotGeoreferencedWarning
 
+import hsgeo
 from hsgeo.errors import ConfigError, HsgeoError, ProductError
+from hsgeo.product.placement import find_placement
 from tests.product.helpers import NAMES, NORTH_UP, ROTATED, make_product, regions, write_all
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -84,6 +88,14 @@ def test_rotated_grid_keeps_its_affine(tmp_path, fmt):
     assert plain.rio.transform() == ROTATED
     assert plain.rio.crs == template.rio.crs
     assert tuple(plain.attrs["spatial:transform"]) == tuple(ROTATED)[:6]
+    if fmt == 2 or GDAL >= (3, 12):
+        with (
+            pytest.warns(NotGeoreferencedWarning),  # no place rather than a wrong one: GDAL knows none that is rotated
+            rasterio.open(f'ZARR:"{tmp_path / "p.zarr"}":/abundance') as file,
+        ):
+            assert file.transform.is_identity
+    part = hsgeo.open_product(tmp_path / "p.zarr").isel(y=slice(2, None), x=slice(1, None, 2))
+    assert find_placement(part).transform == tuple(ROTATED * Affine.translation(0.5, 2) * Affine.scale(2, 1))[:6]
 
 
 @pytest.mark.parametrize("fmt", FORMATS)

@@ -24,3 +24,18 @@ def small():
     values[:, 2, 3] = np.nan
     values[4, 5, 6] = np.nan
     return values, np.array([450.0, 550.0, 1400.0, 660.0, 850.0, 2200.0])
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """Give a small whole file of a format, by its name; it is made once, and never changed."""
+    from tests.plugins.hsgeo_sensors.refused_case import FORMATS, cube
+
+    made = {}
+
+    def give(name):
+        if name not in made:
+            made[name] = FORMATS[name](tmp_path_factory.mktemp("whole"), cube())
+        return made[name]
+
+    return give

@@ -5,6 +5,8 @@ import gzip
 import numpy as np
 import pytest
 import rasterio
+from hsgeo_sensors.envi.header import EnviHeader
+from hsgeo_sensors.envi.raster import Raster
 from hsgeo_sensors.envi.writer import write_envi
 from rasterio.transform import Affine
 
@@ -45,9 +47,41 @@ def test_variants(interleave, how, small, tmp_path):
     for given in (path, header):
         scene = open_scene(given)
         check_values(scene, small)
-        assert scene.rio.crs.to_epsg() == 32633
-        assert scene.rio.transform().almost_equals(UP)
-        assert (scene.x.values[0], scene.y.values[0]) == (400035, 5800035)
+        check_place(scene)
+
+
+def check_place(scene):
+    assert scene.rio.crs.to_epsg() == 32633
+    assert scene.rio.transform().almost_equals(UP)
+    assert (scene.x.values[0], scene.y.values[0]) == (400035, 5800035)
+
+
+def _whole(turn):
+    """A reader that looks at the whole image, and takes it for what it is not."""
+
+    def window(self, bands, rows, cols):
+        whole = RIGHT(self, bands, (0, self.shape[1]), (0, self.shape[2]))
+        return np.ascontiguousarray(np.resize(turn(whole), whole.shape)[:, slice(*rows), slice(*cols)])
+
+    return window
+
+
+RIGHT = Raster.window
+PLANTS = {
+    "transposed": (Raster, "window", _whole(lambda v: v.transpose(0, 2, 1))),
+    "north-south": (Raster, "window", _whole(lambda v: v[:, ::-1])),
+    "east-west": (Raster, "window", _whole(lambda v: v[:, :, ::-1])),
+    "half a pixel": (EnviHeader, "transform", lambda self: UP @ Affine.translation(-0.5, -0.5)),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_planted_readers_are_caught(plant, small, tmp_path, monkeypatch):
+    path = write_envi(tmp_path / "scene.img", small[0], wavelength=small[1], crs=32633, transform=UP)
+    monkeypatch.setattr(*PLANTS[plant])
+    scene = open_scene(path)
+    with pytest.raises(AssertionError):
+        check_place(scene) if plant == "half a pixel" else check_values(scene, small)
 
 
 def test_missing_units_mean_micrometres_below_100(small, tmp_path):

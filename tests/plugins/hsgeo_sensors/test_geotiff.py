@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from hsgeo_sensors.geotiff import reader as geotiff
 from hsgeo_sensors.geotiff.writer import write_geotiff
 from rasterio.transform import Affine
 
@@ -32,11 +33,50 @@ def check_values(scene, small):
 def test_values_grid_and_tags(make, small):
     scene = open_scene(make(crs=32633, transform=UP, fwhm=np.full(6, 8.5), bbl=[1, 1, 1, 0, 1, 1]))
     check_values(scene, small)
+    check_place(scene)
+    assert (scene.fwhm == 8.5).all()
+    assert scene.wavelength.values[~scene.good].tolist() == [660]
+
+
+def check_place(scene):
     assert scene.rio.crs.to_epsg() == 32633
     assert scene.rio.transform() == UP
     assert (scene.x.values[0], scene.y.values[0]) == (400035, 5800035)
-    assert (scene.fwhm == 8.5).all()
-    assert scene.wavelength.values[~scene.good].tolist() == [660]
+
+
+def _whole(turn):
+    """A reader that looks at the whole image, and takes it for what it is not."""
+
+    def window(self, bands, rows, cols):
+        whole = RIGHT(self, bands, (0, self.shape[1]), (0, self.shape[2]))
+        return np.ascontiguousarray(np.resize(turn(whole), whole.shape)[:, slice(*rows), slice(*cols)])
+
+    return window
+
+
+RIGHT = geotiff.Raster.window
+ASSEMBLE = geotiff.assemble
+
+
+def _beside(raster, *, transform, **rest):
+    return ASSEMBLE(raster, transform=transform @ Affine.translation(-0.5, -0.5), **rest)
+
+
+PLANTS = {
+    "transposed": (geotiff.Raster, "window", _whole(lambda v: v.transpose(0, 2, 1))),
+    "north-south": (geotiff.Raster, "window", _whole(lambda v: v[:, ::-1])),
+    "east-west": (geotiff.Raster, "window", _whole(lambda v: v[:, :, ::-1])),
+    "half a pixel": (geotiff, "assemble", _beside),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_planted_readers_are_caught(plant, make, small, monkeypatch):
+    path = make(crs=32633, transform=UP)
+    monkeypatch.setattr(*PLANTS[plant])
+    scene = open_scene(path)
+    with pytest.raises(AssertionError):
+        check_place(scene) if plant == "half a pixel" else check_values(scene, small)
 
 
 def test_micrometres_and_missing_unit(make, small):
@@ -136,7 +176,7 @@ def test_broken_files(make, tmp_path):
     rasterio.shutil.copy(tmp_path / "whole.tif", front, driver="COG", OVERVIEWS="NONE")
     assert open_scene(front).sizes["band"] == 6
     front.write_bytes(front.read_bytes()[:-60])
-    with pytest.raises(SceneError, match="pixels go on to byte"):
+    with pytest.raises(SceneError, match="content goes on to byte"):
         open_scene(front)
     fake = tmp_path / "fake.tif"
     fake.write_text("this is no TIFF")

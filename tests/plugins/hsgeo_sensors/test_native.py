@@ -3,9 +3,12 @@
 import h5py
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
+from hsgeo_sensors.native import reader as native
 from hsgeo_sensors.native.writer import write_native
 from hsgeo_sensors.prisma.writer import swath_mask, write_prisma
+from rasterio.errors import NotGeoreferencedWarning
 
 from hsgeo.errors import ConfigError, SceneError
 from hsgeo.scene import check_scene, open_scene
@@ -25,13 +28,56 @@ def test_round_trip(name, form, scene, tmp_path):
     path = write_native(scene, tmp_path / name, zarr_format=form, chunk=16)
     again = open_scene(path)
     check_scene(again)
-    xr.testing.assert_equal(again.compute(), scene)
+    assert_same(again, scene)
     assert again.spectra.dtype == np.float32
     assert again.quality.dtype == np.uint16
-    assert again.rio.crs == scene.rio.crs
-    assert again.rio.transform() == scene.rio.transform()
     assert again.sel(wavelength=655.0, method="nearest").wavelength == pytest.approx(650.8, abs=0.01)
     assert again.attrs["product_id"] == scene.attrs["product_id"]
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.nc"])
+def test_a_turned_grid_is_no_place_to_gdal_rather_than_a_wrong_one(name, scene, tmp_path):
+    turned = scene.copy()
+    turned["spatial_ref"] = scene["spatial_ref"].assign_attrs(GeoTransform="500000.0 24.0 18.0 4650000.0 18.0 -24.0")
+    turned = turned.assign_coords(y=np.arange(scene.sizes["y"]), x=np.arange(scene.sizes["x"]))
+    path = write_native(turned.isel(y=slice(3, None)), tmp_path / name, chunk=16)
+    again = open_scene(path)
+    assert_same(again, turned.isel(y=slice(3, None)))
+    assert int(again["y"][0]) == 3
+    if name.endswith("zarr"):
+        with (
+            pytest.warns(NotGeoreferencedWarning),
+            rasterio.open(f'ZARR:"{path}":/spectra') as file,
+        ):
+            assert file.transform.is_identity
+
+
+def assert_same(again, scene):
+    xr.testing.assert_equal(again.compute(), scene)
+    assert again.rio.crs == scene.rio.crs
+    assert again.rio.transform() == scene.rio.transform()
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.nc"])
+def test_planted_readers_are_caught(name, scene, tmp_path, monkeypatch):
+    """A transposed, a flipped and a mirrored reader, and one that takes centres for corners."""
+    path = write_native(scene, tmp_path / name, chunk=16)
+    kind = native.Zarr if name == "a.zarr" else native.NetCdf
+    right = kind.window
+    for turn in (lambda v: v.swapaxes(-1, -2), lambda v: np.flip(v, -2), lambda v: np.flip(v, -1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "window", lambda *box, turn=turn: np.resize(turn(v := right(*box)), v.shape))
+            with pytest.raises(AssertionError):
+                assert_same(open_scene(path, chunks=None), scene)
+    stored = native._stored
+
+    def beside(*where):
+        found = stored(*where)
+        return found.assign_coords(x=found["x"] + 15.0, y=found["y"] - 15.0)
+
+    monkeypatch.setattr(native, "_stored", beside)
+    with pytest.raises(AssertionError):
+        assert_same(open_scene(path), scene)
 
 
 @pytest.mark.parametrize("locking", [True, False])
@@ -68,11 +114,3 @@ def test_a_foreign_store_is_named(tmp_path):
     bare.to_netcdf(tmp_path / "bare.nc", engine="h5netcdf")
     with pytest.raises(SceneError, match=r"no wavelength"):
         open_scene(tmp_path / "bare.nc")
-
-
-def test_truncated_netcdf(scene, tmp_path):
-    path = write_native(scene, tmp_path / "a.nc")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SceneError, match=r"a\.nc"):
-        open_scene(path, reader="native")
