@@ -155,7 +155,7 @@ def make_not_a_zip(folder):
         (make_library, "spectral library.*endmembers"),
         (make_foreign_hdf, "no PRISMA Processing_Level"),
         (make_foreign_netcdf, "no variable with bands, rows, columns"),
-        (make_not_a_zip, "not a readable zip"),
+        (make_not_a_zip, "cut short or damaged"),
     ],
 )
 def test_bad_inputs(make, words, tmp_path):

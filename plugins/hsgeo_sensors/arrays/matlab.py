@@ -6,6 +6,7 @@ Older versions can only be loaded whole, variable by variable; the cubes last us
 from __future__ import annotations
 
 import contextlib
+import struct
 import threading
 import zlib
 from collections import OrderedDict
@@ -74,6 +75,7 @@ class MatFile:
         with path.open("rb") as file:
             self.by_python = _by_python(file.read(116))
         with _readable(path):
+            _check_complete(path)
             self.variables = {
                 name: (tuple(int(n) for n in shape), np.dtype(NUMBERS[kind]))
                 for name, shape, kind in whosmat(str(path), appendmat=False)
@@ -150,13 +152,28 @@ class MatFile73:
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[Any]:
         """Give the dataset of a variable, axes as stored."""
-        with open_hdf5(self.path) as file:
+        with _readable(self.path), open_hdf5(self.path) as file:
             yield file[name]
 
 
 def _is_text(item: Any) -> bool:
     kind = item.attrs.get("MATLAB_class", b"")
     return (kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)) == "char"
+
+
+def _check_complete(path: Path) -> None:
+    """Raise for a file of version 5 that ends within a variable: scipy lists those before it, and says nothing."""
+    with path.open("rb") as file:
+        head, size = file.read(128), path.stat().st_size
+        if head[:4].find(b"\0") >= 0 or head[126:128] not in (b"IM", b"MI"):  # version 4, or nothing we know
+            return
+        order, at = "<" if head[126:128] == b"IM" else ">", len(head)
+        while at < size:
+            file.seek(at)
+            tag = file.read(8).ljust(8, b"\0")
+            at += 8 + struct.unpack(order + "II", tag)[1]
+            if at > size and any(tag):
+                raise OSError(f"it ends at byte {size}, within a variable that ends at {at}")
 
 
 def _load(path: Path, name: str) -> np.ndarray:
@@ -177,6 +194,8 @@ def _readable(path: Path) -> Iterator[None]:
     wrong = (OSError, EOFError, KeyError, TypeError, ValueError, IndexError, NotImplementedError, RuntimeError)
     try:
         yield
+    except SceneError:
+        raise
     except (*wrong, zlib.error, MatReadError, MemoryError, UnicodeDecodeError) as error:
         raise SceneError(
             f"{path} is not a readable MATLAB file: {type(error).__name__}: {error}",

@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 
 from hsgeo.errors import HsgeoWarning, SceneError
+from hsgeo_sensors.common.georef import quiet_crs
 
 __all__ = ["Grid", "dimension", "grid_of"]
 
 TABLE = "geolocation_lookup_table"
+SENSOR = {"line", "lines", "sample", "samples", "downtrack", "crosstrack"}
+"""Names of the dimensions of the sensor grid: a map projection in such a file is that of the lookup table."""
 CLOSE = 0.02  # pixels; decimal digits in GeoTransform and coordinates lose less
 FAR = 8.0  # cells: table and positions agree to a pixel or two, which may span some cells; a wrong axis is far off
 LINES = 7  # rows of the lookup table that are compared with the positions of the pixels
@@ -46,7 +49,7 @@ class Grid:
     lat: str | None = None
     lon: str | None = None
     table: tuple[str, str, tuple[int, int], Any, Any] | None = None
-    about: str = "none"
+    about: str = ""
 
 
 def grid_of(file: Any, field: str, shape: tuple[int, int], axes: tuple[int, int], *, name: str) -> Grid:
@@ -68,7 +71,7 @@ def grid_of(file: Any, field: str, shape: tuple[int, int], axes: tuple[int, int]
     Returns
     -------
     Grid
-        Empty where the file has no georeferencing at all.
+        Without any place where the file has none, of which there is one warning.
 
     Raises
     ------
@@ -78,8 +81,8 @@ def grid_of(file: Any, field: str, shape: tuple[int, int], axes: tuple[int, int]
     mapping = _mapping(file, field)
     if TABLE in file and not _on_map(file, field, shape, axes):
         return _swath(file, shape, mapping, name)
-    if mapping is None:
-        return Grid()
+    if mapping is None or {dimension(file[field], axis) for axis in axes} <= SENSOR:
+        return _unmapped(file, shape, name)
     transform, about = _placed(file, mapping, shape, name)
     return Grid(_crs(mapping, name), transform, about=about)
 
@@ -134,7 +137,7 @@ def _crs(mapping: Any, name: str) -> Any:
 
     wkt = _text(mapping.attrs.get("crs_wkt")) or _text(mapping.attrs.get("spatial_ref"))
     try:
-        return CRS.from_wkt(wkt)
+        return quiet_crs(CRS.from_wkt, wkt)
     except CRSError as error:
         raise SceneError(f"{name} has a reference system that cannot be read: {error}", "WKT", DO) from error
 
@@ -226,12 +229,7 @@ def _agreed(transform: Any, east: np.ndarray, north: np.ndarray, blurs: tuple[fl
 
 def _swath(file: Any, shape: tuple[int, int], mapping: Any, name: str) -> Grid:
     """Check the lookup table and the positions against each other."""
-    places = [next((key for key in keys if key in file), None) for keys in (("lat", "latitude"), ("lon", "longitude"))]
-    for key in places:
-        if key is not None and file[key].shape != shape:
-            raise SceneError(
-                f"{name} has {key} of shape {file[key].shape} for {shape} pixels", "one for each pixel", DO
-            )
+    places = _places(file, shape, name)
     missing = [key for key in ("sample", "line") if key not in file[TABLE]]
     if missing or mapping is None:
         raise SceneError(
@@ -251,7 +249,34 @@ def _swath(file: Any, shape: tuple[int, int], mapping: Any, name: str) -> Grid:
     _compare(file, (x, y), shape, places, crs, transform, name)
     table = (x.name, y.name, x.shape, crs, transform)
     lat, lon = places
-    return Grid(lat=lat, lon=lon, table=table, about=f"lookup table; {about}")
+    less = "; no lat and lon" if None in places else ""
+    return Grid(lat=lat, lon=lon, table=table, about=f"lookup table; {about}{less}")
+
+
+def _places(file: Any, shape: tuple[int, int], name: str) -> list[str | None]:
+    """Return the variables of latitude and longitude."""
+    places = [next((key for key in keys if key in file), None) for keys in (("lat", "latitude"), ("lon", "longitude"))]
+    for key in places:
+        if key is not None and file[key].shape != shape:
+            raise SceneError(
+                f"{name} has {key} of shape {file[key].shape} for {shape} pixels", "one for each pixel", DO
+            )
+    return places
+
+
+def _unmapped(file: Any, shape: tuple[int, int], name: str) -> Grid:
+    """Place a cube that is on no map grid and has no lookup table by its positions alone; without them, say so."""
+    lat, lon = _places(file, shape, name)
+    if lat is not None and lon is not None:
+        return Grid(lat=lat, lon=lon, about="lat and lon; no lookup table")
+    half = "no lat and lon" if lat is lon else f"only {lat or lon}"
+    warnings.warn(
+        f"{name} does not say where its pixels lie: it has no map grid, no {TABLE}, and {half}. Delivered files have "
+        "them; a product made of this one cannot be brought onto a map.",
+        HsgeoWarning,
+        stacklevel=2,
+    )
+    return Grid(about="none: the file does not say where its pixels lie")
 
 
 def _compare(

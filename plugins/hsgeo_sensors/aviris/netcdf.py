@@ -20,7 +20,7 @@ from hsgeo_sensors.aviris.grid import Grid, dimension, grid_of
 from hsgeo_sensors.aviris.names import AvirisName, companion
 from hsgeo_sensors.common.assemble import assemble, to_time
 from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
-from hsgeo_sensors.common.hdf5 import open_hdf5
+from hsgeo_sensors.common.hdf5 import open_hdf5, sides_of_chunks
 from hsgeo_sensors.common.lazy import LazyRaster, decode
 from hsgeo_sensors.config import AvirisOptions
 
@@ -101,6 +101,7 @@ def open_netcdf(
     with open_hdf5(path, WANTED) as file:
         cube = _find(file, path, ("reflectance", "radiance"))
         centres, widths, listed = _bands_of(file, cube, chosen, path)
+        blocks = sides_of_chunks(file[cube.field], *cube.axes[1:])
         grid = grid_of(file, cube.field, cube.shape, cube.axes[1:], name=str(path))
         said = _text(file.attrs.get("time_coverage_start"))
         title = _text(file.attrs.get("title")) or _text(file.attrs.get("instrument"))
@@ -140,6 +141,7 @@ def open_netcdf(
         spectra_attrs={
             "scale_source": f"{cube.field} as stored" if gain == 1 and offset == 0 else f"scale of {cube.field}"
         },
+        blocks=blocks,
         chunks=chunks,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo_sensors.cf.bands import Spectral
 from hsgeo_sensors.cf.store import Store, Variable
+from hsgeo_sensors.common.georef import quiet_crs
 
 __all__ = ["Grid", "find_grid"]
 
@@ -178,7 +179,7 @@ def _crs(mapping: Variable, name: str) -> Any:
     for key in ("crs_wkt", "spatial_ref"):
         if str(mapping.attrs.get(key, "")).strip():
             try:
-                return CRS.from_user_input(str(mapping.attrs[key]))
+                return quiet_crs(CRS.from_user_input, str(mapping.attrs[key]))
             except CRSError as error:
                 raise SceneError(
                     f"{name} has a grid mapping {mapping.path} whose {key} cannot be read: {error}",
@@ -190,7 +191,7 @@ def _crs(mapping: Variable, name: str) -> Any:
     import pyproj
 
     try:
-        return CRS.from_wkt(pyproj.CRS.from_cf(dict(mapping.attrs)).to_wkt())
+        return quiet_crs(CRS.from_wkt, pyproj.CRS.from_cf(dict(mapping.attrs)).to_wkt())
     except (pyproj.exceptions.CRSError, CRSError, KeyError, TypeError, ValueError) as error:
         raise SceneError(
             f"{name} has a grid mapping {mapping.path} of {mapping.attrs['grid_mapping_name']!r} that cannot be read: "

@@ -16,7 +16,7 @@ from hsgeo_sensors.cf.grid import find_grid
 from hsgeo_sensors.cf.store import Store, Variable, is_hdf5, is_zarr, open_store
 from hsgeo_sensors.common.assemble import assemble
 from hsgeo_sensors.common.decoding import decode_cube
-from hsgeo_sensors.common.hdf5 import open_hdf5
+from hsgeo_sensors.common.hdf5 import open_hdf5, sides_of_chunks
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.common.scale import decide_scale, quantity_of
 from hsgeo_sensors.config import CfOptions, parse
@@ -54,7 +54,7 @@ class CfReader:
         try:
             with open_hdf5(path) as file:
                 return int(not any(name in file for name in OWN))
-        except OSError:  # classic netCDF or a broken file: opening it says so
+        except (OSError, RuntimeError, LookupError):  # classic netCDF or a broken file: opening it says so
             return 1
 
     def open(
@@ -112,6 +112,8 @@ class CfReader:
             name=str(path),
         )
         raw.gain, raw.offset = scale.gain, scale.offset
+        with store.opened(variable.path) as data:
+            blocks = sides_of_chunks(data, raw.axes.index("y"), raw.axes.index("x"))
         place = {}
         if grid.lat is not None and grid.lon is not None:
             for label, v in (("lat", grid.lat), ("lon", grid.lon)):
@@ -136,6 +138,7 @@ class CfReader:
                 "layout": f"{variable.path} ({', '.join(a or 'one' for a in raw.axes)}): {grid.why}",
             },
             spectra_attrs={"scale_source": scale.source},
+            blocks=blocks,
             chunks=chunks,
             **place,
         )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.common.chunks import whole_chunks
 from hsgeo_sensors.common.hdf5 import open_hdf5
 
 __all__ = ["Hdf5Store", "Store", "Variable", "ZarrStore", "is_hdf5", "is_zarr", "open_store"]
@@ -113,7 +114,7 @@ class Hdf5Store(Store):
     def _look(self, name: str, item: Any) -> None:
         if NO_VARIABLE in str(_plain(item.attrs.get("NAME", ""))):
             return
-        if item.is_scale and item.ndim == 1:
+        if item.ndim == 1 and _plain(item.attrs.get("CLASS", "")) == "DIMENSION_SCALE":  # is_scale crashes on damage
             dims: tuple[str, ...] = (name,)
         else:
             dims = tuple(
@@ -168,7 +169,7 @@ class ZarrStore(Store):
         """Give the array."""
         import zarr
 
-        yield zarr.open_array(str(self.path), path=path, mode="r")
+        yield zarr.open_array(whole_chunks(self.path), path=path, mode="r")
 
 
 def is_zarr(path: Path) -> bool:

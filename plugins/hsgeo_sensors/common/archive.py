@@ -97,7 +97,7 @@ def granule(path: Path) -> Granule:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise SceneError(f"{path} is not a readable zip: {error}", wanted, "Download or copy it again") from error
+        raise SceneError(f"{path} is cut short or damaged: {error}", wanted, "Download or copy it again") from error
     for member in members:
         if leads_out(member.filename):
             raise SceneError(

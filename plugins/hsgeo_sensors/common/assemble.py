@@ -17,6 +17,7 @@ from hsgeo_sensors.common.lazy import LazyRaster
 
 __all__ = ["ANGLES", "Lookup", "assemble", "to_time"]
 
+SMALLEST = 64 * 64  # pixels of a chunk that xarray makes of its own accord
 UNITS = {"reflectance": "1", "radiance": "unknown"}
 
 ANGLES = ("sun_zenith", "sun_azimuth", "view_zenith", "view_azimuth")
@@ -64,6 +65,7 @@ def assemble(
     units: str | None = None,
     attrs: Mapping[str, Any] | None = None,
     spectra_attrs: Mapping[str, Any] | None = None,
+    blocks: tuple[int, int] | None = None,
     chunks: Mapping[Hashable, int] | None = None,
 ) -> xr.Dataset:
     """Make a scene: bands sorted by wavelength, overlap resolved, coordinates, CRS, wavelength index.
@@ -97,11 +99,14 @@ def assemble(
     angles : mapping of str to float, optional
         Of `ANGLES`, for the centre of the scene; become scalar coordinates.
     time : str, optional
-        ISO 8601, of the acquisition.
+        ISO 8601, of the acquisition. A day without an hour becomes the attribute ``acquisition_days``, not midnight.
     quantity, units : str
         Of the values; units default to what the quantity is stored in.
     attrs, spectra_attrs : mapping, optional
         More attributes of the scene (``sensor``, ``product_id``) and of its spectra.
+    blocks : tuple of int, optional
+        Rows and columns of the blocks in which the spectra are stored, each of which is read and inflated as a whole;
+        None: they are not. xarray's ``chunks={}`` and hsgeo's own chunks are then made of whole blocks.
     chunks : mapping, optional
         For dask; None: lazy arrays that read what is indexed.
 
@@ -150,8 +155,11 @@ def assemble(
     }
     if detector is not None:
         coords["detector"] = ("band", np.asarray(detector).astype(str)[order])
+    days = {}
     if time is not None and (stamp := to_time(time)) is not None:
         coords["time"] = ((), stamp, {"standard_name": "time"})
+    elif time is not None and _is_day(time):
+        days["acquisition_days"] = time.strip()
     coords |= _angles(angles or {}) | _geolocation(lat, lon) | _lookup(lookup)
     data: dict[str, Any] = {"spectra": lazy}
     if std is not None:
@@ -159,9 +167,22 @@ def assemble(
         data["spectra_std"].attrs = {"long_name": f"standard deviation of {quantity}", "units": lazy.attrs["units"]}
     if quality is not None:
         data["quality"] = xr.Variable(("y", "x"), LazilyIndexedArray(quality), quality_attrs())
-    scene = xr.Dataset(data, coords, {"sensor": "unknown", "product_id": spectra.path.stem, **(attrs or {})})
+    scene = xr.Dataset(data, coords, {"sensor": "unknown", "product_id": spectra.path.stem, **days, **(attrs or {})})
     scene = georeference(scene, height, width, crs=crs, transform=transform).set_xindex("wavelength")
+    if blocks is not None:
+        preferred = dict(zip(("y", "x"), _grown(blocks), strict=True))
+        for variable in scene.variables.values():  # all alike: the dask chunks of a Dataset have to agree
+            if variable.dims[-2:] == ("y", "x"):
+                variable.encoding["preferred_chunks"] = preferred
     return scene if chunks is None else scene.chunk({key: n for key, n in chunks.items() if key in scene.dims})
+
+
+def _grown(blocks: tuple[int, int]) -> tuple[int, int]:
+    """Double the shorter side until a chunk is worth opening the file: some have strips of a row."""
+    rows, cols = blocks
+    while rows * cols < SMALLEST:
+        rows, cols = (2 * rows, cols) if rows <= cols else (rows, 2 * cols)
+    return rows, cols
 
 
 def _ordered(raster: LazyRaster, order: np.ndarray) -> xr.Variable:
@@ -225,7 +246,7 @@ def _overlapped(wavelength: np.ndarray, detector: np.ndarray, keep: np.ndarray, 
 
 
 def to_time(text: str) -> np.datetime64 | None:
-    """Read an ISO 8601 time as nanosecond datetime64, UTC; None when it is not one.
+    """Read an ISO 8601 time as nanosecond datetime64, UTC; None when it is not one, or has no hour.
 
     Parameters
     ----------
@@ -239,6 +260,8 @@ def to_time(text: str) -> np.datetime64 | None:
     """
     from datetime import UTC, datetime
 
+    if _is_day(text):
+        return None
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -246,3 +269,13 @@ def to_time(text: str) -> np.datetime64 | None:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return np.datetime64(moment, "ns")
+
+
+def _is_day(text: str) -> bool:
+    from datetime import date
+
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-__all__ = ["georeference"]
+__all__ = ["georeference", "quiet_crs"]
 
 
 def georeference(scene: xr.Dataset, height: int, width: int, *, crs: Any, transform: Any) -> xr.Dataset:
@@ -60,3 +61,24 @@ def georeference(scene: xr.Dataset, height: int, width: int, *, crs: Any, transf
         if variable.dims[-2:] == ("y", "x"):
             variable.attrs["grid_mapping"] = "spatial_ref"
     return scene
+
+
+def quiet_crs(make: Callable[[Any], Any], text: Any) -> Any:
+    """Make a CRS, without the lines that GDAL writes to standard error where it cannot.
+
+    Parameters
+    ----------
+    make : callable
+        A constructor of ``rasterio.crs.CRS``.
+    text : str or int
+        What it takes.
+
+    Returns
+    -------
+    rasterio.crs.CRS
+        What was made; errors are the constructor's.
+    """
+    from rasterio import Env
+
+    with Env():  # sends GDAL's words to the log
+        return make(text)

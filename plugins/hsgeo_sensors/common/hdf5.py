@@ -10,7 +10,7 @@ import numpy as np
 
 from hsgeo.errors import SceneError
 
-__all__ = ["check_unscaled", "open_hdf5", "read_bands", "text_of_value"]
+__all__ = ["check_unscaled", "open_hdf5", "read_bands", "sides_of_chunks", "text_of_value"]
 
 
 def open_hdf5(path: Path, wanted: str | None = None, *, sieve: int | None = None) -> Any:
@@ -60,6 +60,24 @@ def open_hdf5(path: Path, wanted: str | None = None, *, sieve: int | None = None
                 f"{path} is not a complete HDF5 file: {error}", wanted, "Download or copy it again"
             ) from error
     raise AssertionError("unreachable")
+
+
+def sides_of_chunks(dataset: Any, rows: int, cols: int) -> tuple[int, int] | None:
+    """Return the rows and columns of the chunks of a dataset, as `assemble` wants them.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset or zarr.Array
+        A cube.
+    rows, cols : int
+        Which of its axes are rows and columns.
+
+    Returns
+    -------
+    tuple of int or None
+        None where it is stored in one piece.
+    """
+    return None if dataset.chunks is None else (int(dataset.chunks[rows]), int(dataset.chunks[cols]))
 
 
 def read_bands(

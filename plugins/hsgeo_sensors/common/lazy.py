@@ -76,7 +76,9 @@ class LazyRaster(BackendArray):
             box = [(int(p.min()), int(p.max()) + 1) for p in (rows, cols)]
             try:
                 block = self.window(first[0] if first else None, box[0], box[1])
-            except (OSError, EOFError, KeyError, ValueError, zlib.error) as error:
+            except SceneError:  # says what is wrong already; it is a ValueError too
+                raise
+            except (OSError, EOFError, KeyError, ValueError, RuntimeError, zlib.error) as error:
                 raise SceneError(
                     f"{self.path} could not be read at rows {box[0][0]}-{box[0][1]}, columns {box[1][0]}-{box[1][1]}: "
                     f"{error}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import warnings
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["last_byte", "open_tiff", "read_tiff"]
+from hsgeo.errors import SceneError
+
+__all__ = ["check_complete", "open_tiff", "read_tiff"]
 
 _filters = threading.Lock()
 
@@ -40,28 +43,60 @@ def open_tiff(path: Path, *, quiet: bool = True) -> Any:
         return rasterio.open(path, driver="GTiff", sharing=False)
 
 
-def last_byte(file: Any) -> int:
-    """Return where the last blocks of a few bands end: a TIFF that was cut may have its index in front, intact.
+def check_complete(file: Any, *, name: str, do: str) -> None:
+    """Refuse a file whose end is missing: its directory, in front of the cut, is intact, and it opens.
 
     Parameters
     ----------
     file : rasterio.DatasetReader
         From `open_tiff`.
+    name : str
+        What it is, for messages.
+    do : str
+        What the user can do.
 
-    Returns
-    -------
-    int
-        Bytes that the file must have at least; blocks that hold nodata only may be left out, and say nothing.
+    Raises
+    ------
+    SceneError
+        If tags, or the last blocks of a few bands, lie beyond its end.
     """
+    path = Path(file.name)
     high, wide = file.block_shapes[0]
     down, across = (file.height - 1) // high, (file.width - 1) // wide
-    ends = [0]
+    end = _tags_end(path)
     for band in {1, (file.count + 1) // 2, file.count}:
         for x, y in {(0, 0), (across, 0), (0, down), (across, down)}:
             said = [file.get_tag_item(f"BLOCK_{what}_{x}_{y}", "TIFF", bidx=band) for what in ("OFFSET", "SIZE")]
-            if None not in said:
-                ends.append(int(said[0]) + int(said[1]))
-    return max(ends)
+            if None not in said:  # blocks that hold nodata only may be left out
+                end = max(end, int(said[0]) + int(said[1]))
+    if end > (size := path.stat().st_size):
+        raise SceneError(f"{name} has {size} bytes, and its content goes on to byte {end}", "a complete GeoTIFF", do)
+
+
+def _tags_end(path: Path) -> int:
+    """Return where the values of the first directory's tags end: GDAL leaves out those that a cut took, silently.
+
+    What that loses is wavelengths, the scale, the place.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+        order, big = "<" if head[:2] == b"II" else ">", head[2:4] in (b"+\0", b"\0+")
+        count, entry, last = ("Q", "HHQQ", 8) if big else ("H", "HHII", 4)
+        try:
+            (start,) = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)
+            file.seek(start)
+            (tags,) = struct.unpack(order + count, file.read(struct.calcsize(order + count)))
+            end = start + struct.calcsize(order + count) + tags * struct.calcsize(order + entry)
+            for _, kind, number, where in struct.iter_unpack(order + entry, file.read(end - file.tell())):
+                if (size := number * _SIZES.get(kind, 1)) > last:
+                    end = max(end, where + size)
+        except struct.error:  # cut within the directory itself, which GDAL does notice
+            return 0
+    return end
+
+
+_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of a value by the type of its tag, where it is not 1."""
 
 
 def read_tiff(

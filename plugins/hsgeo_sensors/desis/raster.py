@@ -12,7 +12,7 @@ from hsgeo.plugin import Quality
 from hsgeo_sensors.common.bundle import Bundle
 from hsgeo_sensors.common.decoding import decode_cube
 from hsgeo_sensors.common.lazy import LazyRaster
-from hsgeo_sensors.common.tiff import open_tiff, read_tiff
+from hsgeo_sensors.common.tiff import check_complete, open_tiff, read_tiff
 from hsgeo_sensors.desis.meta import AGAIN, FILL, About
 
 __all__ = ["LAYERS", "Cube", "Flags", "Picture", "check_place", "look_at"]
@@ -80,6 +80,7 @@ def look_at(path: Path, about: About | None, *, mapped: bool, name: str) -> Pict
             plain = file.crs is None or file.transform.is_identity
             found = Picture(file.shape, file.count, None if plain else file.crs, None if plain else file.transform)
             kind = file.dtypes[0]
+            check_complete(file, name=f"{name}: {path.name}", do=AGAIN)
     except RasterioError as error:
         raise SceneError(f"{name}: {path.name} is no readable TIFF: {error}", "a complete GeoTIFF", AGAIN) from error
     if kind != wanted:

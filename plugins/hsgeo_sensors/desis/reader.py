@@ -12,7 +12,8 @@ import xarray as xr
 
 from hsgeo.errors import SceneError
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.bundle import Bundle, bundle, peek
+from hsgeo_sensors.common.bundle import Bundle, bundle
+from hsgeo_sensors.common.listing import peek
 from hsgeo_sensors.config import DesisOptions, parse
 from hsgeo_sensors.desis.meta import AGAIN, LARGEST, read_metadata
 from hsgeo_sensors.desis.raster import Cube, Flags, Picture, check_place, look_at
@@ -26,6 +27,9 @@ LEVELS = {
 }
 DELIVERED = r"DESIS-HSI-\w{3}-.+\.(?:ZIP|TAR|TAR\.GZ|TGZ)"  # alone in an archive, as it is delivered
 _NAME = r"(?P<stem>DESIS-HSI-\w{3}-.+?)-(METADATA\.XML|SPECTRAL_IMAGE\.TIFF?)"
+_HEADER = r"DESIS-HSI-\w{3}-.+-SPECTRAL_IMAGE\.HDR"
+"""Lies beside the image for other programs; what it says stands in the metadata, too. It names the product as well."""
+_LAYER = r"(?P<stem>DESIS-HSI-\w{3}-.+?)-QL_\w+(?:-\d)?\.(?:TIFF?|HDR)"
 
 
 class DesisReader:
@@ -38,7 +42,10 @@ class DesisReader:
         """Return 2 for DESIS products of any level and their archives, else 0."""
         try:
             names = peek(Path(path))
-            return 2 if any(re.fullmatch(f"{_NAME}|{DELIVERED}", name, re.IGNORECASE) for name in names) else 0
+            if any(re.fullmatch(f"{_NAME}|{DELIVERED}", name, re.IGNORECASE) for name in names):
+                return 2
+            named = path.is_file() and any(re.fullmatch(one, path.name, re.IGNORECASE) for one in (_HEADER, _LAYER))
+            return 2 if named else 0
         except Exception:  # what cannot be looked at belongs to nobody
             return 0
 
@@ -50,8 +57,8 @@ class DesisReader:
         Parameters
         ----------
         path : pathlib.Path
-            The folder, its ``METADATA.xml`` or ``SPECTRAL_IMAGE.tif``; or the zip, tar or gzipped tar as delivered,
-            whose rasters are unpacked once into the cache folder (`hsgeo_sensors.common.cache`).
+            The folder, its ``METADATA.xml``, ``SPECTRAL_IMAGE.tif`` or ``.hdr``; or the zip, tar or gzipped tar as
+            delivered, whose rasters are unpacked once into the cache folder (`hsgeo_sensors.common.cache`).
         options : mapping, optional
             See `hsgeo_sensors.config.DesisOptions`.
         chunks : mapping, optional
@@ -71,6 +78,7 @@ class DesisReader:
             If an option is wrong.
         """
         chosen = parse(DesisOptions, options)
+        _refuse_layer(Path(path))
         product = bundle(Path(path)).product(_NAME, what="DESIS product: SPECTRAL_IMAGE.tif with its METADATA.xml")
         described, image = product.find(r"-METADATA\.XML"), product.find(r"-SPECTRAL_IMAGE\.TIFF?")
         if described is None or image is None:
@@ -142,6 +150,16 @@ class DesisReader:
             fwhm=scene["fwhm"].values,
             epsg=int(CRS.from_wkt(scene["spatial_ref"].attrs["crs_wkt"]).to_epsg() or 0),
             origin=(float(scene["x"][0]), float(scene["y"][0])),
+        )
+
+
+def _refuse_layer(path: Path) -> None:
+    layer = re.fullmatch(_LAYER, path.name, re.IGNORECASE)
+    if layer is not None and path.is_file():
+        raise SceneError(
+            f"{path} holds quality layers of a DESIS product, and no spectra",
+            "the product: its folder, METADATA.xml, SPECTRAL_IMAGE.tif or archive; QL_QUALITY-2 is then found",
+            f"Give {layer['stem']}-METADATA.xml",
         )
 
 

@@ -102,7 +102,7 @@ def write_desis(
             _layers(folder / f"{name}-QL_QUALITY-2.tif", flags or {}, shape, grid)
         described = _metadata(level, centres, widths, gains, offsets, shape, epsg, origin, start)
         (folder / f"{name}-METADATA.xml").write_text(described, encoding="utf-8")
-        header = f"ENVI\nsamples = {shape[1]}\nlines = {shape[0]}\nbands = {len(k)}\ndata type = 2\n"
+        header = _header(centres, widths, gains, offsets, shape)
         (folder / f"{name}-SPECTRAL_IMAGE.hdr").write_text(header, encoding="ascii")
     return path
 
@@ -172,6 +172,27 @@ def _layers(path: Path, flags: Mapping[str, npt.ArrayLike], shape: tuple[int, in
         file.write(stack)
         for number, name in enumerate(LAYERS, start=1):
             file.set_band_description(number, name)
+
+
+def _header(
+    wavelength: np.ndarray, fwhm: np.ndarray, gain: np.ndarray, offset: np.ndarray, shape: tuple[int, int]
+) -> str:
+    """Describe the image as ENVI does: lists go over many lines, one value each."""
+    plain = {
+        "samples": shape[1], "lines": shape[0], "bands": len(gain), "header offset": 0, "file type": "TIFF",
+        "data type": 2, "interleave": "bip", "byte order": 0, "data ignore value": NOTHING,
+        "sensor type": "DESIS", "wavelength units": "Nanometers",
+    }  # fmt: skip
+    lists = {
+        "band names": [f"Band {k}" for k in range(1, len(gain) + 1)],
+        "wavelength": [f"{value:.4f}" for value in wavelength],
+        "fwhm": [f"{value:.4f}" for value in fwhm],
+        "data gain values": [repr(value) for value in gain.tolist()],
+        "data offset values": [repr(value) for value in offset.tolist()],
+    }
+    lines = [f"{key} = {value}" for key, value in plain.items()]
+    lines += [f"{key} = {{\n" + ",\n".join(values) + "}" for key, values in lists.items()]
+    return "\n".join(["ENVI", *lines, ""])
 
 
 def _metadata(

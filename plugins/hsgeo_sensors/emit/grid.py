@@ -13,6 +13,7 @@ import numpy as np
 
 from hsgeo.errors import SceneError
 from hsgeo_sensors.common.assemble import Lookup
+from hsgeo_sensors.common.georef import quiet_crs
 from hsgeo_sensors.common.hdf5 import open_hdf5
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.emit.companions import text
@@ -120,7 +121,7 @@ def lookup_table(file: Any, path: Path, lat: Plane, lon: Plane) -> Lookup:
     if transform.is_degenerate:
         raise SceneError(f"{path} has a geotransform of {numbers}", "cells of some size", AGAIN)
     try:
-        crs = CRS.from_wkt(text(file.attrs["spatial_ref"]))
+        crs = quiet_crs(CRS.from_wkt, text(file.attrs["spatial_ref"]))
     except CRSError as error:
         raise SceneError(f"{path} has an unreadable spatial_ref: {error}", "well-known text of a CRS", AGAIN) from error
     shape = getattr(file.get("location/glt_x"), "shape", None)

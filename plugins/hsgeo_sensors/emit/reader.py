@@ -16,7 +16,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.hdf5 import check_unscaled, open_hdf5
+from hsgeo_sensors.common.hdf5 import check_unscaled, open_hdf5, sides_of_chunks
 from hsgeo_sensors.config import EmitOptions, parse
 from hsgeo_sensors.emit.companions import KINDS, NAME, centre_angles, companion, mask_layers, text
 from hsgeo_sensors.emit.cube import Cube, Flags
@@ -174,6 +174,7 @@ def _scene(
         "observation_source": observation.name if observation is not None else None,
         "crosstrack_orientation": meta["about"]["crosstrack_orientation"] or None,
     }
+    blocks = meta["blocks"]
     told = {"scale_source": "stored in physical units"} | ({"mirrored": "across track"} if mirrored else {})
     return assemble(
         cube,
@@ -191,6 +192,8 @@ def _scene(
         units=meta["units"],
         attrs={key: value for key, value in attrs.items() if value is not None},
         spectra_attrs=told,
+        # counted from the other side, chunks that do not fill the width begin elsewhere
+        blocks=blocks if blocks and not (mirrored and meta["shape"][1] % blocks[1]) else None,
         chunks=chunks,
     )
 
@@ -231,6 +234,7 @@ def _read(file: Any, path: Path) -> dict[str, Any]:
         "quantity": quantity,
         "shape": (height, width),
         "fill": fill,
+        "blocks": sides_of_chunks(cube, 0, 1),
         "wavelength": lists[0],
         "fwhm": np.where(lists[1] > 0, lists[1], np.nan),
         "good": None if good is None else good[:] == 1,  # 0 bad, 241 never set

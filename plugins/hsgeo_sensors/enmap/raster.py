@@ -11,7 +11,7 @@ from hsgeo.errors import SceneError
 from hsgeo.plugin import Quality
 from hsgeo_sensors.common.decoding import decode_cube
 from hsgeo_sensors.common.lazy import LazyRaster
-from hsgeo_sensors.common.tiff import last_byte, open_tiff, read_tiff
+from hsgeo_sensors.common.tiff import check_complete, open_tiff, read_tiff
 
 __all__ = ["Cube", "Flags", "Tiff"]
 
@@ -51,7 +51,7 @@ class Tiff:
                 self.dtype = file.dtypes[0]
                 self.nodata = file.nodata
                 self.crs, self.transform = file.crs, file.transform
-                end = last_byte(file)
+                check_complete(file, name=name, do="Download the product again")
         except RasterioError as error:
             raise SceneError(
                 f"{name} is not a readable GeoTIFF: {error}", "a complete one", "Download the product again"
@@ -61,12 +61,6 @@ class Tiff:
         self.path, self.name = path, name
         self.plain = self.transform.is_identity
         status = path.stat()
-        if end > status.st_size:
-            raise SceneError(
-                f"{name} has {status.st_size} bytes, and its pixels go on to byte {end}",
-                "a complete GeoTIFF",
-                "Download the product again",
-            )
         self._stamp = (status.st_size, status.st_mtime_ns)
 
     def __repr__(self) -> str:  # equal for equal states of a file: names of dask's tasks are made of it

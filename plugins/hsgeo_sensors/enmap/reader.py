@@ -19,7 +19,8 @@ import xarray as xr
 from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
 from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.bundle import Bundle, bundle, is_packed, peek
+from hsgeo_sensors.common.bundle import Bundle, bundle
+from hsgeo_sensors.common.listing import is_packed, peek
 from hsgeo_sensors.common.xml import LARGEST
 from hsgeo_sensors.config import EnmapOptions, parse
 from hsgeo_sensors.enmap.grid import check_grid
@@ -36,6 +37,8 @@ META = r"-METADATA\.XML(?:\.XML)?"
 OTHER_FORMATS = r"\.(?:BSQ|BIL|BIP|JP2|JPEG2000)"  # of the images, for a message of their own
 PRODUCT = rf"{STEM}(?:{META}|{IMAGE}(?:{TIFF}|{OTHER_FORMATS}))"
 DELIVERED = r"(?:ENMAP\d\d-_{2,4}L(?:1B|1C|2A)-|.*ENMAP\.HSI).*"  # names of archives
+LAYER = rf"{STEM}-(?:QL_\w+|HISTORY|BACKGROUND)(?:\.\w+)+"
+"""Other files of a product, given as if they were it."""
 PROBES = 4  # bands that must all be nodata before a pixel counts as outside
 
 UNITS = {"reflectance": "1", "radiance": "W m-2 sr-1 nm-1"}
@@ -53,6 +56,8 @@ class EnmapReader:
             names = peek(path)
             if any(re.fullmatch(PRODUCT, name, re.IGNORECASE) for name in names):
                 return 2
+            if path.is_file() and re.fullmatch(LAYER, path.name, re.IGNORECASE):
+                return 2  # it gets its own message
             archives = [name for name in (*names, path.name) if is_packed(Path(name))] if path.exists() else []
             return 2 if any(re.fullmatch(DELIVERED, name, re.IGNORECASE) for name in archives) else 0
         except Exception:  # a path that cannot be looked at is none of ours
@@ -87,6 +92,7 @@ class EnmapReader:
             If an option is wrong.
         """
         chosen = parse(EnmapOptions, options)
+        _refuse_layer(Path(path))
         files = bundle(Path(path)).product(PRODUCT, what="EnMAP product (METADATA.XML and its GeoTIFFs)")
         where = files.find(META)
         if where is None:
@@ -173,6 +179,16 @@ class EnmapReader:
             detector=scene["detector"].values,
             epsg=int(epsg or 0),
             origin=(float(scene["x"][0]), float(scene["y"][0])),
+        )
+
+
+def _refuse_layer(path: Path) -> None:
+    layer = re.fullmatch(LAYER, path.name, re.IGNORECASE)
+    if layer is not None and path.is_file():
+        raise SceneError(
+            f"{path} belongs to an EnMAP product and has no spectra",
+            "the product: its folder, METADATA.XML, spectral image or archive; its layers are then found by name",
+            f"Give {layer['stem']}-METADATA.XML",
         )
 
 

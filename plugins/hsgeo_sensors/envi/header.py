@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.common.georef import quiet_crs
 
 __all__ = ["EnviHeader", "find_pair", "read_header"]
 
@@ -120,10 +122,10 @@ class EnviHeader:
         wkt = self.text("coordinate system string")
         if wkt and wkt.strip():
             try:
-                return CRS.from_wkt(wkt, morph_from_esri_dialect=True)
+                return quiet_crs(partial(CRS.from_wkt, morph_from_esri_dialect=True), wkt)
             except CRSError:
                 try:
-                    return CRS.from_user_input(wkt)
+                    return quiet_crs(CRS.from_user_input, wkt)
                 except CRSError:
                     pass  # the map info may still say it
         parts = self._map_info() or []

@@ -15,7 +15,7 @@ from hsgeo_sensors.common.assemble import assemble
 from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
 from hsgeo_sensors.common.lazy import LazyRaster, decode
 from hsgeo_sensors.common.scale import decide_scale, quantity_of
-from hsgeo_sensors.common.tiff import last_byte, open_tiff, read_tiff
+from hsgeo_sensors.common.tiff import check_complete, open_tiff, read_tiff
 from hsgeo_sensors.config import GeoTiffOptions, parse
 
 __all__ = ["GeoTiffReader"]
@@ -80,10 +80,11 @@ def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashab
     dtype = file.dtypes[0]
     if dtype.startswith("complex") or np.dtype(dtype).kind not in "iuf":  # complex_int16 is unknown to NumPy
         raise SceneError(f"{path} holds {dtype}", "real numbers", "Give a file of reflectance or radiance")
-    _check_complete(file, path)
+    check_complete(file, name=str(path), do="Copy it again")
     tags = [_tags(file, k + 1) for k in range(bands)]
     centres, widths = given_bands(chosen, bands)
     if centres is None:
+        _refuse_product(file.tags(), path)
         centres = _centres(tags, path)
     if widths is None:
         widths = np.array([tag.get("fwhm", np.nan) for tag in tags])
@@ -125,6 +126,7 @@ def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashab
         quantity=quantity,
         attrs={"sensor": common.get("sensor", common.get("sensor_type", "unknown"))},
         spectra_attrs={"scale_source": scale.source},
+        blocks=file.block_shapes[0],
         chunks=chunks,
     )
 
@@ -154,11 +156,14 @@ class Raster(LazyRaster):
         return decode(self.stored(bands, rows, cols), self.gain[bands], self.offset[bands], self.nodata)
 
 
-def _check_complete(file: Any, path: Path) -> None:
-    size, end = path.stat().st_size, last_byte(file)
-    if end > size:
+def _refuse_product(tags: Mapping[str, str], path: Path) -> None:
+    """Raise for what hsgeo wrote: abundances, and the rasters in the files beside them."""
+    if "hsgeo_variable" in tags:
+        main = path.name if "hsgeo" in tags else path.name.replace(f"_{tags['hsgeo_variable']}.", ".")
         raise SceneError(
-            f"{path} has {size} bytes, and its pixels go on to byte {end}", "a complete GeoTIFF", "Copy it again"
+            f"{path} holds {tags['hsgeo_variable']}, made by hsgeo: a product, not a scene",
+            "reflectance or radiance with a wavelength for each band",
+            f"Give the scene it was made from; look at the product with `hsgeo plot {main}` or hsgeo.open_product",
         )
 
 

@@ -19,8 +19,9 @@ import xarray as xr
 from hsgeo.errors import SceneError
 from hsgeo.plugin import Quality
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.bundle import Bundle, bundle, peek
+from hsgeo_sensors.common.bundle import Bundle, bundle
 from hsgeo_sensors.common.lazy import LazyRaster, decode
+from hsgeo_sensors.common.listing import peek
 from hsgeo_sensors.common.tiff import open_tiff
 from hsgeo_sensors.config import HyperionOptions, parse
 from hsgeo_sensors.hyperion.grid import check_grid
@@ -85,6 +86,7 @@ class HyperionReader:
         path = Path(path)
         listed = bundle(path)
         _refuse_old(path, listed)
+        _refuse_bands_alone(path, listed)
         product = listed.product(_META, what="Hyperion product: GeoTIFFs of all bands with their _MTL_L1T.TXT")
         named = product.find(r"_MTL(_L1\w+)?\.(TXT|L1T|L1G)")
         assert named is not None  # product() found it
@@ -289,6 +291,21 @@ def _refuse_old(path: Path, listed: Bundle) -> None:
             "level 1T (or 1Gst) as GeoTIFFs; HDF4 is not supported",
             "Download the L1T product of this scene, which is on a map grid too",
         )
+
+
+def _refuse_bands_alone(path: Path, listed: Bundle) -> None:
+    """Raise for bands whose metadata file is not there, one given by its name foremost."""
+    names = [PurePosixPath(name).name for name in listed.sizes]
+    bands = sorted(name for name in names if re.fullmatch(_BAND, name, re.IGNORECASE))
+    if not bands or any(re.fullmatch(_META, name, re.IGNORECASE) for name in names):
+        return
+    stem = bands[0][: re.fullmatch(_BAND, bands[0], re.IGNORECASE).end("stem")]  # type: ignore[union-attr]
+    held = f"{path} is one band of a Hyperion product" if listed.asked else f"{path} holds bands of a Hyperion product"
+    raise SceneError(
+        f"{held}, and its metadata file {stem}_MTL_L1T.TXT is not there",
+        "the metadata file and the GeoTIFFs of all bands in one folder or archive",
+        "Give the folder or archive that has them all, or download the product again",
+    )
 
 
 def _band_files(product: Bundle, named: str) -> tuple[Bundle, dict[int, str]]:

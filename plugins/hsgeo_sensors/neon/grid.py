@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.common.georef import quiet_crs
 
 __all__ = ["map_grid"]
 
@@ -88,7 +89,7 @@ def _crs(epsg: str, parts: list[str], name: str) -> Any:
 
     try:
         code = int(float(epsg))
-        crs = CRS.from_epsg(code)
+        crs = quiet_crs(CRS.from_epsg, code)
     except (CRSError, ValueError) as error:
         raise SceneError(f"{name} has the EPSG code {epsg!r}", "a known EPSG code", DO) from error
     if parts[0].upper() == "UTM" and len(parts) > 8 and parts[7].isdigit() and code // 100 in (326, 327):

@@ -19,7 +19,7 @@ from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo.plugin import Quality
 from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.hdf5 import open_hdf5, read_bands, text_of_value
+from hsgeo_sensors.common.hdf5 import open_hdf5, read_bands, sides_of_chunks, text_of_value
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.config import NeonOptions, parse
 from hsgeo_sensors.neon.classes import bit_table, is_vegetation_map
@@ -110,7 +110,7 @@ class NeonReader:
             classes, told = _class_map(group, dataset, chosen)
             angles = _angles(meta, dataset)
             stamp, dates = _time(meta, path)
-            name, shape = dataset.name, dataset.shape
+            name, shape, blocks = dataset.name, dataset.shape, sides_of_chunks(dataset, 0, 1)
             weather = _named(dataset.attrs, "Cloud_conditions")
         usable = np.flatnonzero(bands["good"] & default_good(bands["wavelength"]))
         probes = usable[np.linspace(0, len(usable) - 1, PROBES + 2).astype(int)[1:-1]] if len(usable) else np.array([0])
@@ -133,6 +133,7 @@ class NeonReader:
                 **dates,
             },
             spectra_attrs={"scale_source": "Scale_Factor of the file"},
+            blocks=blocks,
             chunks=chunks,
         )
 
@@ -342,7 +343,7 @@ def _time(meta: Any, path: Path) -> tuple[str | None, dict[str, str]]:
     days = days or ([day[1]] if day else [])
     if days:
         told["acquisition_days"] = " ".join(f"{d[:4]}-{d[4:6]}-{d[6:]}" for d in days)
-    return (told["acquisition_days"] if len(days) == 1 else None), told
+    return None, told
 
 
 def _plain(key: str) -> str:

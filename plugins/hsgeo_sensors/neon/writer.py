@@ -183,8 +183,8 @@ def _place(group: Any, epsg: int, origin: tuple[float, float], pixel: float, cor
     east, north = origin[0] + half, origin[1] - half
     texts = {
         "EPSG Code": str(epsg),
-        "Map_Info": f"UTM, 1.000, 1.000, {east:.3f}, {north:.3f}, {pixel:.10e}, {pixel:.10e}, {zone}, {pole}, "
-        "WGS-84, units=Meters" + ", rotation=0" * turned,
+        "Map_Info": f"UTM,  1.000,  1.000,  {east:.3f},  {north:.3f},  {pixel:.10e},  {pixel:.10e},  {zone},  {pole},  "
+        f"WGS-84,  units=Meters, {'rotation=' * turned}0",
         "Proj4": f"+proj=UTM +zone={zone} +ellps=WGS84 +datum=WGS84 +units=m +no_defs",
     }
     for name, text in texts.items():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.common.georef import quiet_crs
 
 __all__ = ["map_grid"]
 
@@ -55,7 +56,7 @@ def map_grid(file: Any, swath: str, height: int, width: int, *, name: str) -> tu
     if missing:
         raise SceneError(f"{name} lacks the attributes {', '.join(missing)}", "the layout of PRISMA L2D", do)
     try:
-        crs = CRS.from_epsg(int(file.attrs["Epsg_Code"]))
+        crs = quiet_crs(CRS.from_epsg, int(file.attrs["Epsg_Code"]))
     except (CRSError, ValueError) as error:
         raise SceneError(f"{name} has Epsg_Code {file.attrs['Epsg_Code']}", "a known EPSG code", do) from error
     corner = {c: [float(file.attrs[f"Product_{c}corner_{a}"]) for a in ("easting", "northing")] for c in CORNERS}

@@ -232,7 +232,8 @@ def read_contents(source: Granule) -> Contents:
             raise SceneError(f"{path} lacks {', '.join(missing)}", layout, again)
         shapes = [file[n].shape for n in names]
         if any(len(s) != 3 for s in shapes) or len({(s[0], s[2]) for s in shapes}) != 1:
-            raise SceneError(f"{path} has cubes of shapes {shapes}", "(rows, bands, columns), rows and columns equal")
+            wanted = "(rows, bands, columns), rows and columns equal"
+            raise SceneError(f"{path} has cubes of shapes {shapes}", wanted, again)
         stored, slots = (shapes[0][0], shapes[0][2]), (shapes[0][1], shapes[1][1])
         crs, transform = map_grid(file, level.swath, *stored, name=str(path)) if level.mapped else (None, None)
         errs = [f"{level.fields}/{d.upper()}_{level.err}" for d in DETECTORS]

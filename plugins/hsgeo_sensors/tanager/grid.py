@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.common.georef import quiet_crs
 from hsgeo_sensors.common.hdf5 import text_of_value
 
 __all__ = ["framing", "map_grid", "parse_odl"]
@@ -207,7 +208,7 @@ def _crs(code: Any, grid: dict[str, Any], name: str) -> Any:
         raise SceneError(f"{name} lacks the attribute epsg_code", "the layout of ortho scenes", DO)
     try:
         number = int(text_of_value(code))
-        crs = CRS.from_epsg(number)
+        crs = quiet_crs(CRS.from_epsg, number)
     except (CRSError, ValueError) as error:
         raise SceneError(f"{name} has epsg_code {text_of_value(code)!r}", "a known EPSG code", DO) from error
     zone = grid.get("ZoneCode", "")

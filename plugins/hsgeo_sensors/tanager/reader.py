@@ -17,7 +17,7 @@ import xarray as xr
 from hsgeo.errors import SceneError
 from hsgeo.plugin import Quality
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.hdf5 import check_unscaled, open_hdf5, read_bands, text_of_value
+from hsgeo_sensors.common.hdf5 import check_unscaled, open_hdf5, read_bands, sides_of_chunks, text_of_value
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.config import TanagerOptions, parse
 from hsgeo_sensors.tanager.grid import framing, map_grid
@@ -94,7 +94,7 @@ class TanagerReader:
             layers, std = _layers(file[f"{root}/Data Fields"], dataset, name, path)
             kind = next(k for k, r in ROOTS.items() if r == root)
             place, told = _place(file, root, kind, dataset.shape[1:], path)
-            shape = dataset.shape
+            shape, blocks = dataset.shape, sides_of_chunks(dataset, 1, 2)
             fill = _fill(dataset)
             angles = {k: a for k, f in FIELDS.items() if (a := _angle(layers.get(f), layers.get(NODATA))) is not None}
             time = _time(file, root, path)
@@ -123,6 +123,7 @@ class TanagerReader:
                 **told,
             },
             spectra_attrs={"scale_source": "physical units in the file"},
+            blocks=blocks,
             chunks=chunks,
         )
 

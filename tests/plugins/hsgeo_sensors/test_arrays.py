@@ -7,6 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
+from affine import Affine
+from hsgeo_sensors.arrays import reader as arrays
 from hsgeo_sensors.arrays.layout import line_contrast
 from hsgeo_sensors.arrays.reader import ArraysReader, Cube
 from hsgeo_sensors.arrays.writer import write_mat, write_npz
@@ -118,6 +120,22 @@ def test_planted_readers_are_caught(image, tmp_path, monkeypatch):
             patch.setattr(Cube, "window", lambda self, bands, rows, cols, plant=plant: plant(self, rows, cols))
             with pytest.raises(AssertionError):
                 check_values(open_scene(path), image)
+
+
+def test_a_planted_half_pixel_is_caught(image, tmp_path, monkeypatch):
+    place = (400020.0, 30.0, 0.0, 5800050.0, 0.0, -30.0)
+    path = write_npz(tmp_path / "x.npz", image[0], wavelength=image[1], epsg=32633, geotransform=place)
+
+    def check_place():
+        scene = open_scene(path)
+        assert scene.rio.crs.to_epsg() == 32633
+        assert (float(scene.x[0]), float(scene.y[-1])) == (400035.0, 5800035.0 - 30 * (ROWS - 1))
+
+    check_place()
+    real = arrays._place
+    monkeypatch.setattr(arrays, "_place", lambda *of: (real(*of)[0], real(*of)[1] @ Affine.translation(-0.5, -0.5)))
+    with pytest.raises(AssertionError):
+        check_place()
 
 
 def test_square_scenes_go_by_what_is_documented(image, tmp_path):

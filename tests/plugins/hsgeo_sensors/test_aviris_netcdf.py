@@ -323,12 +323,9 @@ def _no_crs(file):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_dropped("reflectance"), "three-dimensional variables none"),
-        (_dropped("reflectance/wavelength"), "no wavelengths"),
         (_dropped("northing", "easting"), None),
         (_swapped_coordinates, "one northing for each row"),
         (_as("i2"), "int16 without a scale_factor"),
-        (_as("c8"), "complex64"),
         (_two, "exactly one of reflectance or radiance"),
         (_no_crs, "reference system"),
     ],
@@ -344,6 +341,36 @@ def test_broken_contents(damage, words, ortho, cube):
 
 
 @pytest.mark.parametrize(
+    ("gone", "placed"),
+    [
+        (("geolocation_lookup_table",), {"lat", "lon"}),
+        (("geolocation_lookup_table", "transverse_mercator"), {"lat", "lon"}),
+        (("lat", "lon"), {"glt_x", "glt_y"}),
+        (("geolocation_lookup_table", "lat", "lon"), set()),  # the map projection left in it places nothing
+        (("geolocation_lookup_table", "lat", "lon", "transverse_mercator"), set()),
+        (("geolocation_lookup_table", "lat"), set()),
+    ],
+)
+def test_swaths_that_lost_their_place(gone, placed, swath, cube):
+    with h5py.File(swath, "r+") as file:
+        _dropped(*gone)(file)
+    if placed:
+        scene = open_scene(swath)
+    else:
+        with pytest.warns(HsgeoWarning, match=r"does not say where its pixels lie.*(no lat and lon|only lon)"):
+            scene = open_scene(swath)
+        with pytest.warns(HsgeoWarning, match="where its pixels lie"):
+            said = api.describe(swath)
+        assert "nothing says where" in said["grid"]
+        assert said["also"]["georeferencing"].startswith("none")
+        with pytest.raises(SceneError, match="nothing says where the pixels lie"):
+            api.georeference(scene)
+    assert_values(scene, cube)
+    assert scene.coords.keys() & {"lat", "lon", "glt_x", "glt_y", "spatial_ref"} == placed
+    assert ("no lat and lon" in scene.attrs["georeferencing"]) == ("glt_x" in placed)
+
+
+@pytest.mark.parametrize(
     ("damage", "words"),
     [
         (_dropped("geolocation_lookup_table/line"), "lacks geolocation_lookup_table/line"),
@@ -356,18 +383,6 @@ def test_broken_swaths(damage, words, swath):
         damage(file)
     with pytest.raises(SceneError, match=words):
         open_scene(swath)
-
-
-def test_truncated(ortho):
-    ortho.write_bytes(ortho.read_bytes()[:-500])
-    assert AvirisReader().score(ortho) == 2
-    with pytest.raises(SceneError, match="not a complete HDF5 file"):
-        open_scene(ortho)
-
-
-def test_all_fill_opens(tmp_path):
-    path = write_aviris_netcdf(tmp_path / ORTHO, np.full((26, 4, 3), np.nan), **BANDS, transform=UP)
-    assert np.isnan(open_scene(path).spectra).all()
 
 
 def test_threads(swath, ortho, cube):

@@ -1,13 +1,15 @@
 """Products of several files: in folders and archives, honest and not."""
 
 import io
+import random
 import shutil
 import tarfile
 import zipfile
 
 import pytest
-from hsgeo_sensors.common import bundle as module
-from hsgeo_sensors.common.bundle import bundle, is_packed, peek
+from hsgeo_sensors.common import listing as module
+from hsgeo_sensors.common.bundle import bundle
+from hsgeo_sensors.common.listing import is_packed, peek
 
 from hsgeo.errors import SceneError
 
@@ -166,13 +168,13 @@ def test_absurd_sizes_are_refused(tmp_path, monkeypatch):
     paths = zipped(tmp_path / "in.zip"), tarred(tmp_path / "in.tgz")
     monkeypatch.setattr(module, "LARGEST", 10_000)
     for path in paths:
-        module._listing.cache_clear()
+        module.members.cache_clear()
         with pytest.raises(SceneError, match="at most 20000 members, 10000 bytes"):
             bundle(path)
     monkeypatch.setattr(module, "LARGEST", 10**9)
     monkeypatch.setattr(module, "MOST", 2)
     for path in paths:
-        module._listing.cache_clear()
+        module.members.cache_clear()
         with pytest.raises(SceneError, match="at most 2 members"):
             bundle(path)
     product = bundle(folder(tmp_path / "f"))
@@ -187,15 +189,30 @@ def test_encrypted_and_broken_archives_say_so(tmp_path):
     (tmp_path / "locked.zip").write_bytes(data)
     with pytest.raises(SceneError, match="encrypted"):
         bundle(tmp_path / "locked.zip")
-    for good in (path, tarred(tmp_path / "in.tar"), tarred(tmp_path / "in.tgz")):
-        cut = tmp_path / f"cut{''.join(good.suffixes)}"
-        cut.write_bytes(good.read_bytes()[:-3000] if good.suffix == ".tar" else good.read_bytes()[:-30])
-        if good.suffix == ".tar":
-            cut.write_bytes(good.read_bytes()[:700])
-        with pytest.raises(SceneError, match="not a readable archive"):
-            bundle(cut)
-        assert isinstance(peek(cut), tuple)
     assert peek(tmp_path / "nothing") == ()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tgz"])
+def test_archives_cut_anywhere_say_so(kind, tmp_path):
+    noise = {name: random.Random(0).randbytes(len(data)) for name, data in FILES.items()}  # the same size, compressed
+    good = (zipped if kind == "zip" else tarred)(tmp_path / f"in.{kind}", noise)
+    data = good.read_bytes()
+    members = [512 * n for n in (1, 21, 22, 24)]  # of the tar: behind a header, behind members
+    for end in {700, len(data) * 4 // 10, len(data) * 95 // 100, *(members if kind == "tar" else ())}:
+        cut = tmp_path / f"cut{end}.{kind}"
+        cut.write_bytes(data[:end])
+        if len(data.rstrip(b"\0")) > end:
+            assert peek(cut)[:1] == ("P1-IMAGE.TIF",), "whose it is can be told"
+            with pytest.raises(SceneError, match="cut short or damaged") as caught:
+                bundle(cut)
+            assert "\n" not in str(caught.value)
+
+
+def test_an_inner_archive_that_is_cut_short_is_named(tmp_path):
+    whole = zipped(tmp_path / "P1.zip").read_bytes()
+    outer = tarred(tmp_path / "order.tar", {"P1.zip": whole[: len(whole) // 2]})
+    with pytest.raises(SceneError, match=r"P1\.zip in .*order\.tar cannot be used: .* is cut short or damaged"):
+        bundle(outer).product(PATTERN, what="product P")
 
 
 def test_an_archive_that_changes_is_listed_anew(tmp_path):

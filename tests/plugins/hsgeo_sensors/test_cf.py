@@ -371,11 +371,6 @@ def test_broken_files(make, tmp_path):
         open_scene(store)
 
 
-def test_all_fill(tmp_path):
-    path = write_cf(tmp_path / "a.nc", np.full((5, 17, 13), np.nan), wavelength=WAVELENGTH)
-    assert np.isnan(open_scene(path).spectra.values).all()
-
-
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
 def test_synthesize(suffix, tmp_path):
     from hsgeo.synthetic import synthetic_scene

@@ -5,13 +5,12 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from hsgeo_sensors.emit.writer import Acquisition, write_emit
+from hsgeo_sensors.emit.writer import Acquisition
 from hsgeo_sensors.emit.writer_sides import write_emit_mask
 
 from hsgeo.errors import ConfigError, SceneError
-from hsgeo.plugin import Quality
 from hsgeo.scene import open_scene
-from tests.plugins.hsgeo_sensors.emit_case import COLUMNS, NAME, ROWS, emit_bands, given, write_all
+from tests.plugins.hsgeo_sensors.emit_case import COLUMNS, NAME, ROWS, given, write_all
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +121,9 @@ def _outside(file):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_remove("reflectance"), "without reflectance or radiance"),
         (_remove("location"), "nothing at location/lat"),
         (_remove("location/glt_x"), "nothing at location/glt_x"),
         (_remove("sensor_band_parameters/fwhm"), "nothing at sensor_band_parameters/fwhm"),
-        (_remove("reflectance", "_FillValue"), "_FillValue"),
         (_packed, "scale_factor 0.0001 and add_offset 0"),
         (_remove("/", "geotransform"), "lacks the attributes geotransform"),
         (_remove("/", "spatial_ref"), "lacks the attributes spatial_ref"),
@@ -135,10 +132,7 @@ def _outside(file):
         (lambda file: file.attrs.create("geotransform", np.zeros(4)), "geotransform"),
         (_replace("reflectance", lambda v: (v * 1e4).astype(np.int16)), "int16"),
         (_replace("reflectance", lambda v: v.transpose(2, 0, 1).copy()), "sensor_band_parameters|285"),
-        (_replace("reflectance", lambda v: v[0]), "float32"),
-        (_replace("location/lat", lambda v: v[:-1]), r"\(22, 31\)"),
         (_replace("location/glt_y", lambda v: v.astype(np.float32)), "float32"),
-        (_replace("sensor_band_parameters/wavelengths", lambda v: v[:-1]), r"\(284,\)"),
         (_replace("sensor_band_parameters/good_wavelengths", lambda v: v[:-1]), "one good_wavelengths each"),
         (_swap("location/lat", "location/lon"), "cells from the pixels"),
         (_count_from_the_other_side, "other side"),
@@ -151,15 +145,3 @@ def test_broken_granules(damage, words, copy):
         damage(file)
     with pytest.raises(SceneError, match=words):
         open_scene(copy)
-
-
-def test_truncated(copy):
-    copy.write_bytes(copy.read_bytes()[:-1000])
-    with pytest.raises(SceneError, match="not a complete HDF5"):
-        open_scene(copy)
-
-
-def test_all_fill_opens_and_says_so(tmp_path):
-    where = write_emit(tmp_path, np.full((285, 6, 9), np.nan, np.float32), **emit_bands())
-    assert (open_scene(where).quality.values == Quality.NODATA).all()
-    assert np.isnan(open_scene(where).spectra.values).all()

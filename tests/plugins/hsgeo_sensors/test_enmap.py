@@ -239,7 +239,7 @@ def test_every_file_of_the_product_opens_it(folder):
         assert find_reader(folder / f"{L2A}-{name}")[0] == "enmap"
         assert open_scene(folder / f"{L2A}-{name}").sizes["y"] == HEIGHT
     assert find_reader(folder)[0] == find_reader(folder.parent)[0] == "enmap"
-    assert find_reader(raster(folder, "QL_QUALITY_CLOUD"))[0] == "geotiff"
+    assert find_reader(raster(folder, "QL_QUALITY_CLOUD"))[0] == "enmap"  # which says what to give instead
 
 
 RADIANCE = np.where(np.isnan(TRUTH), np.nan, TRUTH / 10 + 0.01).astype(np.float32)

@@ -229,11 +229,6 @@ def _text(old, new):
     return lambda folder: change(folder, f"{NAME}_MTL_L1T.TXT", swap(old, new))
 
 
-def _two(folder):
-    for end in ("MTL_L1T.TXT", "B008_L1T.TIF"):
-        shutil.copy(folder / f"{NAME}_{end}", folder / f"EO1H0000002013213110KF_{end}")
-
-
 def _rewrite(number, **how):
     def damage(folder):
         file = folder / f"{NAME}_B{number:03d}_L1T.TIF"
@@ -251,7 +246,6 @@ def _rewrite(number, **how):
     [
         (_missing, r"1 bands are missing: 101"),
         (_short, r"cut short, .*B101_L1T\.TIF"),
-        (lambda folder: (folder / f"{NAME}_MTL_L1T.TXT").unlink(), "holds 0 products"),
         (lambda folder: change(folder, f"{NAME}_MTL_L1T.TXT", lambda data: data[:9000]), "ends before its END"),
         (lambda folder: change(folder, f"{NAME}_MTL_L1T.TXT", lambda data: b"<html>"), "no KEY = VALUE"),
         (_text("SCALING_FACTOR_SWIR = ", "SCALING_FACTOR_X = "), "lacks SCALING_FACTOR_SWIR"),
@@ -263,7 +257,6 @@ def _rewrite(number, **how):
         (_rewrite(8, dtype="float32"), "float32"),
         (_rewrite(224, height=24), "different grids"),
         (_rewrite(8, crs=None), "no map grid"),
-        (_two, "holds 2 products.*EO1H0000002013213110KF, EO1H193"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -297,17 +290,6 @@ def test_hdf4_is_refused(level, tmp_path):
     assert HyperionReader().score(named) == 2
     with pytest.raises(SceneError, match="HDF4 is not supported"):
         open_scene(named)
-
-
-def test_a_zip_that_leads_out_is_refused(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("HSGEO_CACHE", str(tmp_path / "cache"))
-    packed = tmp_path / f"{NAME}.zip"
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.write(path / f"{NAME}_MTL_L1T.TXT", f"{NAME}_MTL_L1T.TXT")
-        archive.writestr(zipfile.ZipInfo(f"../{NAME}_B008_L1T.TIF"), b"x")
-    with pytest.raises(SceneError, match="out of the folder"):
-        open_scene(packed)
-    assert not (tmp_path / "cache").exists()
 
 
 def test_metadata_corner_cases():

@@ -4,16 +4,24 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import dask
+import h5py
 import numpy as np
 import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+from hsgeo_sensors.aviris.netcdf_writer import write_aviris_netcdf
+from hsgeo_sensors.cf.writer import write_cf
 from hsgeo_sensors.envi.raster import Raster as EnviRaster
 from hsgeo_sensors.envi.writer import write_envi
 from hsgeo_sensors.geotiff.reader import Raster as TiffRaster
 from hsgeo_sensors.geotiff.writer import write_geotiff
 from hsgeo_sensors.native.reader import NetCdf
 from hsgeo_sensors.native.writer import write_native
+from hsgeo_sensors.neon.writer import write_neon
 from hsgeo_sensors.prisma.cube import Cube
 from hsgeo_sensors.prisma.writer import write_prisma
+from hsgeo_sensors.tanager.writer import write_tanager
 
 from hsgeo.errors import SceneError
 from hsgeo.scene import open_scene
@@ -114,3 +122,83 @@ def test_a_file_that_goes_away_is_a_clear_error(cube, prisma, tmp_path):
     path.unlink()
     with pytest.raises(SceneError, match="could not be read at rows 2-3"):
         scene.spectra[:, 2, 3].load()
+
+
+def _chunks(path, name, rows, cols):
+    with h5py.File(path) as file:
+        return file[name].chunks[rows], file[name].chunks[cols]
+
+
+def _blocks_of_tiff(path):
+    with rasterio.open(path) as file:
+        return file.block_shapes[0]
+
+
+def _neon(folder, cube, bands):
+    path = write_neon(folder / "NEON_D01_BART_DP1_20190825_145110_reflectance.h5", cube, **bands)
+    return path, _chunks(path, "BART/Reflectance/Reflectance_Data", 0, 1)
+
+
+def _tanager(folder, cube, bands):
+    path = write_tanager(folder / "20250516_164837_00_4001_ortho_sr_hdf5.h5", cube, **bands)
+    return path, _chunks(path, "HDFEOS/GRIDS/HYP/Data Fields/surface_reflectance", 1, 2)
+
+
+def _aviris(folder, cube, bands):
+    place = {"crs": 32612, "transform": Affine(5, 0, 412_000, 0, -5, 4_120_000)}
+    path = write_aviris_netcdf(folder / "AV520250508t173511_000_L2A_OE_f_RFL_ORT.nc", cube, **bands, **place, chunk=72)
+    return path, _chunks(path, "reflectance/reflectance", 1, 2)
+
+
+def _cf(folder, cube, bands):
+    path = write_cf(folder / "a.nc", cube, **bands, chunks=(70, 90, 3), dims=("x", "y", "wavelength"))
+    return path, _chunks(path, "reflectance", 1, 0)
+
+
+def _zarr(folder, cube, bands):
+    return write_cf(folder / "a.zarr", cube, **bands, chunks=(2, 75, 110)), (75, 110)
+
+
+def _tiff(folder, cube, bands):
+    path = write_geotiff(folder / "g.tif", cube, **bands, block=96, transform=Affine(9, 0, 0, 0, -9, 0))
+    return path, _blocks_of_tiff(path)
+
+
+def _strips(folder, cube, bands):
+    path = folder / "s.tif"
+    how = {"width": cube.shape[2], "height": cube.shape[1], "count": len(cube), "transform": Affine(9, 0, 0, 0, -9, 0)}
+    with rasterio.open(path, "w", driver="GTiff", dtype="float32", compress="deflate", blockysize=3, **how) as file:
+        file.write(cube)
+        for band, centre in enumerate(bands["wavelength"], 1):
+            file.update_tags(band, wavelength=str(centre), wavelength_units="nm")
+    return path, _blocks_of_tiff(path)
+
+
+@pytest.mark.parametrize("make", [_neon, _tanager, _aviris, _cf, _zarr, _tiff, _strips])
+def test_chunks_cut_no_block_of_the_file(make, tmp_path):
+    cube = np.random.default_rng(0).random((5, 700, 330)).astype("f4").round(2)
+    bands = {"wavelength": np.linspace(450, 1650, 5), "fwhm": np.full(5, 9.0)}
+    path, blocks = make(tmp_path, cube, bands)
+    assert min(blocks) < 120
+    plain = open_scene(path, chunks=None)
+    with xr.open_dataset(path, engine="hsgeo", chunks={}) as own:
+        for chunked, least in ((own, 64 * 64), (open_scene(path), 40_000)):
+            _, rows, cols = chunked["spectra"].chunks
+            assert chunked["spectra"].chunks[0] == (5,)
+            assert least <= rows[0] * cols[0] <= 100_000
+            for sides, block in ((rows, blocks[0]), (cols, blocks[1])):
+                assert (np.cumsum(sides)[:-1] % block == 0).all()
+            assert len(chunked.chunks) == 3  # all rasters alike
+        assert np.array_equal(own["spectra"], plain["spectra"], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [((800, 400), (256, 256)), ((96, 112), (288, 224)), ((1, 400), (160, 400)), (None, (256, 256))],
+)
+def test_sides_of_chunks(stored, expected, tmp_path):
+    cube = np.full((2, 800, 400), 0.2, "f4")  # as a single block it would be a chunk too large to hold
+    path = write_cf(
+        tmp_path / "a.nc", cube, wavelength=[500, 600], chunks=stored and (1, *stored), compress=bool(stored)
+    )
+    assert open_scene(path)["spectra"].data.chunksize == (2, *expected)

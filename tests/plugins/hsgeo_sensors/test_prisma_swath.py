@@ -291,13 +291,6 @@ def test_broken_granules(level, damage, words, copy):
         open_scene(path)
 
 
-def test_truncated(copy):
-    path = copy("2C")
-    path.write_bytes(path.read_bytes()[:300_000])
-    with pytest.raises(SceneError, match="not a complete HDF5 file"):
-        open_scene(path)
-
-
 def test_synthesize_writes_what_it_reads(paths, tmp_path):
     for level, name in NAMES.items():
         scene = open_scene(paths[level], options={"overlap": "both"}).load()
