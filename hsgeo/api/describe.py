@@ -23,7 +23,7 @@ _COMMON = (
     *("crs", "transform", "bounds", "quality", "uncompressed_bytes"),
 )
 _SAID = (
-    *("sensor", "product_id", "processing_level", "quality_source", "quality_flags"),
+    *("sensor", "product_id", "processing_level", "acquisition_days", "quality_source", "quality_flags"),
     *("quantity", "units", "scale_source", "long_name", "grid_mapping", "Conventions"),
 )
 
@@ -93,7 +93,7 @@ def describe_scene(scene: xr.Dataset) -> dict[str, Any]:
         "sensor": scene.attrs.get("sensor"),
         "product_id": scene.attrs.get("product_id"),
         "processing_level": scene.attrs.get("processing_level"),
-        "time": str(scene["time"].values) if "time" in scene.coords else None,
+        "time": str(scene["time"].values) if "time" in scene.coords else scene.attrs.get("acquisition_days"),
         "size": {dim: int(scene.sizes[dim]) for dim in ("band", "y", "x")},
         "quantity": spectra.get("quantity"),
         "units": spectra.get("units"),
@@ -161,8 +161,13 @@ def _place(scene: xr.Dataset) -> dict[str, Any]:
         size = f"{grid.shape[0]} x {grid.shape[1]} cells of {abs(grid.transform[0]):.6g}"
         crs = grid.crs.to_authority()
         out["lookup_table"] = f"{size}, {':'.join(crs) if crs else grid.crs.to_string()[:40]}"
-    if where.crs is None and ("geolocation" in out or "lookup_table" in out):
-        out["grid"] = "of the sensor (swath); hsgeo georeference brings products onto a map"
+    if where.crs is None:
+        swath = "geolocation" in out or "lookup_table" in out
+        out["grid"] = (
+            "of the sensor (swath); hsgeo georeference brings products onto a map"
+            if swath
+            else "nothing says where on the Earth the pixels lie; a product cannot be brought onto a map"
+        )
     return out
 
 

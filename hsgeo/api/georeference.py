@@ -41,12 +41,14 @@ def georeference(
         From `unmix`, `open_product` or `open_scene`; rasters end in ``(y, x)``.
     grid : str, int, mapping, xarray.Dataset or xarray.DataArray
         ``"auto"``: what has a CRS keeps its grid, a swath gets that of its lookup table, else its UTM zone.
-        ``"utm"``: the UTM zone of the centre (beyond 84 N and 80 S polar stereographic, UPS). ``"EPSG:32632"``, 32632
-        or anything else that names a reference system. A dataset on the grid wanted, or a mapping with ``crs``,
-        ``transform`` (a, b, c, d, e, f) and ``shape`` (rows, columns). ``"swath"``: the sensor grid, nothing changes.
+        ``"utm"``: the UTM zone of the centre, Norway's and Svalbard's wider ones included (beyond 84 N and 80 S polar
+        stereographic, UPS). ``"EPSG:32632"``, 32632 or anything else that names a reference system. A dataset on the
+        grid wanted, or a mapping with ``crs``, ``transform`` (a, b, c, d, e, f) and ``shape`` (rows, columns).
+        ``"swath"``: the sensor grid, nothing changes.
     method : {"nearest", "bilinear"}
         ``"bilinear"``: decimal numbers are means of the four pixels around a cell's centre, those without a value left
-        out; whole numbers (quality, models) are those of the nearest pixel. Either keeps the sum of the abundances.
+        out (of abundances, those without one of the endmembers that the cell's own pixel has); whole numbers (quality,
+        models) are those of the nearest pixel. Either keeps the sum of the abundances.
     resolution : float, optional
         Side of a cell in the units of the reference system; None: the mean side of the pixels, to two digits.
     tile : int, optional
@@ -62,9 +64,9 @@ def georeference(
     ------
     ConfigError
         If there is no such grid or method, or the grid does not fit: a reference system torn at a pole or the
-        antimeridian.
+        antimeridian, or a given grid on which no pixel lies.
     SceneError
-        If nothing says where the pixels lie.
+        If nothing says where the pixels lie, or how large they are.
     """
     from hsgeo.product.georeferencing import georeferenced
 

@@ -202,8 +202,8 @@ def _fill(name: str, dtype: np.dtype) -> Any:
     return dtype.type(-1) if dtype.kind == "i" else dtype.type(0)
 
 
-def _take(source: Any, found: Found, box: tuple[int, ...], fill: Any) -> np.ndarray:
-    """Fill a tile of the map from ``source (..., y, x)``, the pixels of ``box``."""
+def _take(source: Any, found: Found, box: tuple[int, ...], fill: Any, group: int | None = None) -> np.ndarray:
+    """Fill a tile of the map from ``source (..., y, x)``, the pixels of ``box``; ``group``: see `_mean_of_four`."""
     area = Box(*box)
     values = source.value[(..., *area.region)].values if isinstance(source, _Held) else np.asarray(source)
     there = found.row >= 0
@@ -212,21 +212,28 @@ def _take(source: Any, found: Found, box: tuple[int, ...], fill: Any) -> np.ndar
     if found.down is None or found.right is None or values.dtype.kind != "f":
         out[..., there] = values[..., row, col]
     else:
-        out[..., there] = _mean_of_four(values, row, col, found.down[there], found.right[there])
+        out[..., there] = _mean_of_four(values, row, col, found.down[there], found.right[there], group)
     return out
 
 
 def _mean_of_four(
-    values: np.ndarray, row: np.ndarray, col: np.ndarray, down: np.ndarray, right: np.ndarray
+    values: np.ndarray,
+    row: np.ndarray,
+    col: np.ndarray,
+    down: np.ndarray,
+    right: np.ndarray,
+    group: int | None,
 ) -> np.ndarray:
     """Weigh each pixel and its three neighbours towards the place, those without a value left out.
 
-    All layers of a pixel are missing together or not at all where it matters, so that each layer gets the same weights
-    and abundances keep their sum. A place whose own pixel has no value gets none.
+    A place whose own pixel has no value gets none. The layers along the axis ``group`` (abundances, which have a sum)
+    get the same weights: a neighbour counts only where it has a value in every layer in which the own pixel has one.
+    Weighed one by one they would no longer sum to what they summed to.
     """
     height, width = values.shape[-2:]
+    own = np.isfinite(values[..., row, col])
     total = np.zeros((*values.shape[:-2], row.size))
-    weight = np.zeros_like(total)
+    weight: np.ndarray | float = 0.0
     for i in (0, 1):
         for j in (0, 1):
             r, c = row + i * np.sign(down).astype(int), col + j * np.sign(right).astype(int)
@@ -234,11 +241,12 @@ def _mean_of_four(
             share = np.where((r >= 0) & (r < height) & (c >= 0) & (c < width), share, 0.0)
             part = values[..., np.clip(r, 0, height - 1), np.clip(c, 0, width - 1)]
             valid = np.isfinite(part)
+            share = share * (valid if group is None else (valid | ~own).all(group, keepdims=True))
             total += np.where(valid, part, 0) * share
-            weight += valid * share
+            weight = weight + share
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (total / weight).astype(values.dtype)
-    return np.where(np.isfinite(values[..., row, col]), mean, values.dtype.type(np.nan))
+    return np.where(own, mean, values.dtype.type(np.nan))
 
 
 def _layers(
@@ -250,6 +258,12 @@ def _layers(
     token = uuid.uuid4().hex
     tiles = TileGrid(*shape, side)
     boxes = lookup.boxes(tiles)
+    if not any(boxes):
+        raise ConfigError(
+            f"no pixel lies on the grid of {shape[0]} x {shape[1]} cells",
+            "a grid where the scene is",
+            "Say grid='utm' or another reference system, which fits a grid; hsgeo info tells where a scene lies",
+        )
     held, found_name = f"hsgeo-lookup-{token}", f"hsgeo-found-{token}"
     finds: dict[Any, Any] = {held: _Held(lookup)}
     for tile, box in zip(tiles, boxes, strict=True):
@@ -266,6 +280,7 @@ def _layers(
     for name, var in rasters.items():
         label, kept = f"hsgeo-map-{name}-{token}", f"hsgeo-source-{name}-{token}"
         fill, lead = _fill(name, var.dtype), var.shape[:-2]
+        group = var.dims.index("endmember") if "endmember" in var.dims else None
         layer: dict[Any, Any] = {}
         inputs: list[Any] = []
         if var.chunks is None:
@@ -281,7 +296,7 @@ def _layers(
                 part = da.asarray(var.data)[(..., *box.region)].rechunk(-1)
                 inputs.append(part)
                 source = (part.name, *(0,) * part.ndim)
-            layer[key] = (_take, source, (found_name, *at), _plain(box), fill)
+            layer[key] = (_take, source, (found_name, *at), _plain(box), fill, group)
         own = HighLevelGraph.from_collections(label, layer, dependencies=inputs)
         graph = HighLevelGraph(
             {**base.layers, **own.layers},

@@ -8,14 +8,26 @@ import numpy as np
 import xarray as xr
 
 from hsgeo.errors import ConfigError, SceneError
-from hsgeo.product.georeferencing_nearest import diagonals, earth_centred, sampled, steps
-from hsgeo.product.placement import Affine6, Placement
+from hsgeo.product.georeferencing_nearest import diagonals, earth_centred, geographic_latitude, sampled, steps
+from hsgeo.product.placement import Placement
 
 __all__ = ["fitting_grid", "name_of", "positions", "projected", "typical_diagonal"]
 
+_Ways = tuple[np.ndarray, np.ndarray]  # steps along rows and along columns, (n, d) each
+
 _METRES_PER_DEGREE = 111_320.0  # of latitude, rounded as everybody does: 30 m are 0.00027 degrees
 _TOO_MANY = 64  # cells of the map per pixel of the swath: beyond that it wraps around the Earth, or a unit is wrong
+_TORN = 10.0  # times the extent on the ground at the scale of the pixels: a whole scene is distorted less, a tear more
 _UTM_NORTH, _UTM_SOUTH = 84.0, -80.0  # beyond, the zones end and the polar stereographic grids (UPS) begin
+_WIDENED = {
+    (3.0, 12.0, 56.0, 64.0): 32,
+    (0.0, 9.0, 72.0, 84.0 + 1e-9): 31,
+    (9.0, 21.0, 72.0, 84.0 + 1e-9): 33,
+    (21.0, 33.0, 72.0, 84.0 + 1e-9): 35,
+    (33.0, 42.0, 72.0, 84.0 + 1e-9): 37,
+}
+"""West, east, south, north of the zones that are wider than 6 degrees, Norway's (band V) and Svalbard's (band X): their
+maps are made so, and EPSG's areas of use do not say it."""
 
 
 def name_of(crs: Any) -> str:
@@ -88,24 +100,36 @@ def fitting_grid(ds: xr.Dataset, mapped: Placement | None, crs: Any, resolution:
     ConfigError
         If the system has no place for the pixels, or is torn there.
     SceneError
-        If the pixels have no place.
+        If the pixels have no place, or no size.
     """
     lon, lat = positions(ds) if mapped is None else _of_transform(mapped)
     points = earth_centred(lon, lat)
     middle = np.nanmean(points.reshape(-1, 3), axis=0)
     lon_0 = float(np.degrees(np.arctan2(middle[1], middle[0])))
-    lat_0 = float(np.degrees(np.arctan2(middle[2], np.hypot(middle[0], middle[1]))))
+    lat_0 = float(geographic_latitude(middle))
     crs = _zone(lon_0, lat_0) if crs is None else crs
     x, y = projected(crs, lon, lat, lon_0)
     places = np.stack([x, y], axis=-1)
-    size = _pixel_size(points if mapped is None else None, mapped, places, crs) if resolution is None else resolution
+    ways, ground = _steps(places), _steps(points)
+    least, greatest = _extent(places)
+    if _torn((ways, ground), (greatest - least, np.subtract(*_extent(points)))):
+        raise ConfigError(
+            f"{name_of(crs)} is torn where the pixels lie, at a pole or the antimeridian",
+            "a reference system in which neighbours stay neighbours",
+            "Say grid='utm', or a system of the region",
+        )
+    if resolution is None:
+        side = _mapped_side(mapped, crs) if mapped is not None else _side(ground if crs.is_geographic else ways, crs)
+        size = float(f"{side:.2g}")  # 29.97 m are meant as 30
+    else:
+        size = resolution
     if not (np.isfinite(size) and size > 0):
         raise ConfigError(
             f"the cells of the grid would be {size} wide", "a positive number", "Give a resolution, or a whole grid"
         )
-    edge = np.zeros(2) if mapped is not None else sum(map(_typical, _steps(places)))  # centres: half a pixel more
-    low = np.floor((np.nanmin(places.reshape(-1, 2), axis=0) - edge / 2) / size + 1e-9) * size
-    high = np.ceil((np.nanmax(places.reshape(-1, 2), axis=0) + edge / 2) / size - 1e-9) * size
+    edge = np.zeros(2) if mapped is not None else sum(map(_typical, ways))  # centres: half a pixel more
+    low = np.floor((least - edge / 2) / size + 1e-9) * size
+    high = np.ceil((greatest + edge / 2) / size - 1e-9) * size
     cols, rows = (int(n) for n in np.maximum(np.rint((high - low) / size), 1))
     pixels = ds.sizes["y"] * ds.sizes["x"]
     if rows * cols > max(_TOO_MANY * pixels, 1 << 20):
@@ -118,7 +142,27 @@ def fitting_grid(ds: xr.Dataset, mapped: Placement | None, crs: Any, resolution:
     return Placement(crs, (size, 0.0, float(low[0]), 0.0, -size, float(high[1])), (rows, cols))
 
 
-def _steps(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _extent(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and greatest of each coordinate; one after the other is five times as fast as all at once."""
+    each = [points[..., k] for k in range(points.shape[-1])]
+    return np.array([np.nanmin(values) for values in each]), np.array([np.nanmax(values) for values in each])
+
+
+def _torn(ways: tuple[_Ways, _Ways], extents: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Tell whether a system puts neighbours on two sides of its map, which is then too large for what it shows.
+
+    ``ways`` and ``extents``: in the system, and on the ground.
+    """
+    scales = []
+    for there, here in zip(*ways, strict=True):
+        lengths = [np.sqrt((way**2).sum(-1)) for way in (there, here)]
+        moved = np.isfinite(lengths[0]) & (lengths[1] > 0)
+        scales += [float(np.median(lengths[0][moved] / lengths[1][moved]))] if moved.any() else []
+    wide, long = (float(np.sqrt((extent**2).sum())) for extent in extents)
+    return bool(scales) and wide > _TORN * max(scales) * long
+
+
+def _steps(points: np.ndarray) -> _Ways:
     """Return the steps along rows and columns, (n, d) each, of a sample of the pixels."""
     found = [[way.reshape(-1, way.shape[-1]) for way in steps(slab)] for slab in sampled(points)]
     return np.concatenate([way[0] for way in found]), np.concatenate([way[1] for way in found])
@@ -134,7 +178,11 @@ def _zone(lon: float, lat: float) -> Any:
 
     if lat > _UTM_NORTH or lat < _UTM_SOUTH:
         return CRS.from_epsg(5041 if lat > 0 else 5042)  # UPS with easting first
-    return CRS.from_epsg((32600 if lat >= 0 else 32700) + int((lon + 180) // 6) % 60 + 1)
+    zone = next(
+        (zone for (west, east, south, north), zone in _WIDENED.items() if west <= lon < east and south <= lat < north),
+        int((lon + 180) // 6) % 60 + 1,
+    )
+    return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
 
 
 def projected(crs: Any, lon: np.ndarray, lat: np.ndarray, lon_0: float) -> tuple[np.ndarray, np.ndarray]:
@@ -191,33 +239,21 @@ def _of_transform(where: Placement) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(lon)[None], np.asarray(lat)[None]
 
 
-def _pixel_size(points: np.ndarray | None, mapped: Placement | None, places: np.ndarray, crs: Any) -> float:
-    """Return the mean side of a pixel in the units of the grid, to two digits: 29.97 m are meant as 30."""
-    if points is None:
-        assert mapped is not None
-        assert mapped.transform is not None
-        side = _mapped_size(mapped, mapped.transform, crs)
-    elif crs.is_geographic:
-        side = _side(points) / _METRES_PER_DEGREE
-    else:
-        side = _side(places)
-    return float(f"{side:.2g}")
-
-
-def _side(points: np.ndarray) -> float:
-    along, across = (np.sqrt((way**2).sum(-1)) for way in _steps(points))
+def _side(ways: _Ways, crs: Any) -> float:
+    """Return the mean side of a pixel in the units of the grid; for degrees the steps are those on the ground."""
+    along, across = (np.sqrt((way**2).sum(-1)) for way in ways)
     sides = [float(np.nanmedian(way)) for way in (along, across) if np.isfinite(way).any()]
     if not sides:
-        raise ConfigError(
-            "the pixels have no neighbours to tell their size by", "a resolution", "Give a resolution, or a whole grid"
-        )
-    return float(np.sqrt(np.prod([*sides, *sides][:2])))
+        raise _sizeless()
+    side = float(np.sqrt(np.prod([*sides, *sides][:2])))
+    return side / _METRES_PER_DEGREE if crs.is_geographic else side
 
 
-def _mapped_size(mapped: Placement, transform: Affine6, crs: Any) -> float:
+def _mapped_side(mapped: Placement, crs: Any) -> float:
     from pyproj import Transformer
 
-    a, b, c, d, e, f = transform
+    assert mapped.transform is not None
+    a, b, c, d, e, f = mapped.transform
     row, col = mapped.shape[0] / 2, mapped.shape[1] / 2
     corner = np.array([[row, col], [row, col + 1], [row + 1, col]])
     x, y = a * corner[:, 1] + b * corner[:, 0] + c, d * corner[:, 1] + e * corner[:, 0] + f
@@ -246,15 +282,19 @@ def typical_diagonal(points: np.ndarray) -> float:
     Raises
     ------
     SceneError
-        If the pixels have no size: a single one, or all at one place.
+        If the pixels have no size: a single one, none beside another, or all at one place.
     """
     found = np.concatenate([diagonals(slab).ravel() for slab in sampled(points)])
     found = found[np.isfinite(found)]
     middle = float(np.median(found)) if found.size else 0.0
     if middle <= 0:
-        raise SceneError(
-            "the pixels have no size: lat and lon are known of one place only",
-            "lat and lon that change from pixel to pixel",
-            "Keep the sensor grid (grid='swath')",
-        )
+        raise _sizeless()
     return middle
+
+
+def _sizeless() -> SceneError:
+    return SceneError(
+        "nothing tells the size of the pixels: lat and lon are known of no two neighbours, or the same for all",
+        "lat and lon that change from pixel to pixel",
+        "Keep the sensor grid (grid='swath'), or download the file again",
+    )

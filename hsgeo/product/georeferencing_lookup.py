@@ -12,7 +12,15 @@ import xarray as xr
 from hsgeo.errors import SceneError
 from hsgeo.product.georeferencing_fitting import positions, projected, typical_diagonal
 from hsgeo.product.georeferencing_grid import lookup_grid
-from hsgeo.product.georeferencing_nearest import REACH, diagonals, earth_centred, nearest_pixels, offsets, sampled
+from hsgeo.product.georeferencing_nearest import (
+    REACH,
+    diagonals,
+    earth_centred,
+    geographic_latitude,
+    nearest_pixels,
+    offsets,
+    sampled,
+)
 from hsgeo.product.placement import Placement, find_placement
 from hsgeo.tiles.grid import Box
 
@@ -78,9 +86,8 @@ def make_lookup(ds: xr.Dataset, grid: Placement, by: str) -> Lookup:
         return _Affine(find_placement(ds), grid)
     lon, lat = positions(ds)
     points = earth_centred(lon, lat)
-    middle = np.nanmean(points.reshape(-1, 3), axis=0)
     assert points.shape[:2] == shape
-    return _Swath(points, typical_diagonal(points), grid, float(np.degrees(np.arctan2(middle[1], middle[0]))))
+    return _Swath(points, typical_diagonal(points), grid)
 
 
 def _cells(grid: Placement, tile: Box) -> tuple[np.ndarray, np.ndarray]:
@@ -89,6 +96,16 @@ def _cells(grid: Placement, tile: Box) -> tuple[np.ndarray, np.ndarray]:
     a, b, c, d, e, f = grid.transform
     row, col = np.mgrid[tile.y0 : tile.y1, tile.x0 : tile.x1] + 0.5
     return a * col + b * row + c, d * col + e * row + f
+
+
+def _middle(grid: Placement) -> float:
+    """Return the longitude of a grid's middle: others are counted within 180 degrees of it. 0 for a grid in metres."""
+    if not grid.crs.is_geographic:
+        return 0.0
+    assert grid.transform is not None
+    a, b, c, *_ = grid.transform
+    rows, cols = grid.shape
+    return a * cols / 2 + b * rows / 2 + c
 
 
 def _inverse(grid: Placement, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -188,12 +205,11 @@ class _Swath:
     points: np.ndarray
     typical: float
     grid: Placement
-    lon_0: float
 
     def boxes(self, tiles: Iterable[Box]) -> list[Box | None]:
         lon = np.degrees(np.arctan2(self.points[..., 1], self.points[..., 0]))
-        lat = _latitude(self.points)
-        row, col = _inverse(self.grid, *projected(self.grid.crs, lon, lat, self.lon_0))
+        lat = geographic_latitude(self.points)
+        row, col = _inverse(self.grid, *projected(self.grid.crs, lon, lat, _middle(self.grid)))
         spread = np.concatenate([diagonals(slab).ravel() for slab in sampled(np.stack([row, col], axis=-1))])
         spread = spread[np.isfinite(spread)]
         # a projection's scale, times the plausible spread of the diagonals themselves
@@ -231,13 +247,6 @@ class _Swath:
         return Found(absolute[0], absolute[1], down.reshape(shape), right.reshape(shape))
 
 
-def _latitude(points: np.ndarray) -> np.ndarray:
-    """Return geographic latitudes of points on the ellipsoid, where the flattening is all that differs."""
-    flattening = 1 / 298.257_223_563  # WGS 84
-    flat = np.hypot(points[..., 0], points[..., 1])
-    return np.degrees(np.arctan2(points[..., 2], flat * (1 - flattening) ** 2))
-
-
 # --------------------------------------------------------------------------------------------- another map grid
 
 
@@ -250,7 +259,11 @@ class _Affine:
         from pyproj import Transformer
 
         change = Transformer.from_crs(self.grid.crs.to_wkt(), self.source.crs.to_wkt(), always_xy=True)
-        row, col = _inverse(self.source, *change.transform(x, y))
+        x, y = change.transform(x, y)
+        if self.source.crs.is_geographic:  # its columns may run on beyond 180, or from 0 to 360
+            middle = _middle(self.source)
+            x = middle + (x - middle + 180) % 360 - 180
+        row, col = _inverse(self.source, x, y)
         known = np.isfinite(row) & np.isfinite(col)
         return np.where(known, row, -9e9), np.where(known, col, -9e9)
 
@@ -259,7 +272,8 @@ class _Affine:
         for tile in tiles:
             x, y = _cells(self.grid, tile)
             edge = np.ones(x.shape, bool)
-            edge[1:-1, 1:-1] = False  # the edge of a tile bounds what is inside it
+            # the edge of a tile bounds what is inside it, but not a pole in degrees
+            edge[1:-1, 1:-1] = self.source.crs.is_geographic
             row, col = self._fractions(x[edge], y[edge])
             known = row > -9e8
             out.append(_bound(np.floor(row[known]), np.floor(col[known]), 2, self.source.shape))

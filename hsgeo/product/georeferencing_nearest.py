@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["REACH", "diagonals", "earth_centred", "nearest_pixels", "offsets", "sampled", "steps"]
+__all__ = [
+    "REACH",
+    "diagonals",
+    "earth_centred",
+    "geographic_latitude",
+    "nearest_pixels",
+    "offsets",
+    "sampled",
+    "steps",
+]
 
 REACH = 0.6
 """A place belongs to a pixel up to this share of its height above or below the centre, and of its width beside it: a
@@ -40,6 +49,23 @@ def earth_centred(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     normal = _A / np.sqrt(1 - squared * np.sin(phi) ** 2)
     flat = normal * np.cos(phi)
     return np.stack([flat * np.cos(lam), flat * np.sin(lam), normal * (1 - squared) * np.sin(phi)], axis=-1)
+
+
+def geographic_latitude(points: np.ndarray) -> np.ndarray:
+    """Turn earth-centred places on the ellipsoid, or near it like the centre of a scene, into latitudes.
+
+    Parameters
+    ----------
+    points : numpy.ndarray, shape (..., 3)
+        Metres.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        Degrees; those from the centre of the Earth differ by up to 0.2.
+    """
+    flat = np.hypot(points[..., 0], points[..., 1])
+    return np.degrees(np.arctan2(points[..., 2], flat * (1 - _F) ** 2))
 
 
 def steps(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,8 @@ __all__ = ["TILE", "find_reader", "open_scene"]
 TILE = 256
 """Rows and columns of the dask chunks that ``chunks="auto"`` makes; all bands stay together, as unmixing needs them."""
 
+_LARGEST = 4  # times `TILE` squared, a few hundred MB: larger blocks are cut, because memory is short sooner than time
+
 Chunks = Mapping[Hashable, int] | Literal["auto"] | None
 
 
@@ -40,8 +42,8 @@ def open_scene(
     options : mapping, optional
         Of the reader; ``hsgeo show READER`` lists them.
     chunks : mapping, "auto" or None
-        ``"auto"``: dask chunks of all bands and about 256 x 256 pixels. None: no dask, lazy arrays that read exactly
-        what is indexed.
+        ``"auto"``: dask chunks of all bands and about 256 x 256 pixels, made of whole blocks where the reader says in
+        what blocks the file is stored. None: no dask, lazy arrays that read exactly what is indexed.
 
     Returns
     -------
@@ -74,8 +76,21 @@ def open_scene(
     scene.encoding["source"] = str(Path(path).absolute())  # a product is rerun from another folder, too
     if chunks is None:
         return scene
-    sides = {"band": -1, "y": TILE, "x": TILE} if isinstance(chunks, str) else dict(chunks)
+    sides = _sides(scene) if isinstance(chunks, str) else dict(chunks)
     return scene.chunk({dim: side for dim, side in sides.items() if dim in scene.dims})
+
+
+def _sides(scene: xr.Dataset) -> dict[str, int]:
+    """Choose sides of chunks, about `TILE`, that cut no block of the file: it would be inflated again for each part."""
+    blocks = scene["spectra"].encoding.get("preferred_chunks", {})
+    stored = {dim: blocks.get(dim, 1) for dim in ("y", "x")}  # a tuple of sizes where they differ, in some Zarr stores
+    unit = {dim: 1 if isinstance(n, tuple) else min(int(n), scene.sizes[dim]) for dim, n in stored.items()}
+    sides = {"band": -1, "y": TILE, "x": TILE}
+    if unit["y"] * unit["x"] <= _LARGEST * TILE**2:
+        long, short = ("y", "x") if unit["y"] > unit["x"] else ("x", "y")
+        sides[long] = unit[long] * max(1, round(TILE / unit[long]))
+        sides[short] = unit[short] * max(1, round(TILE**2 / sides[long] / unit[short]))
+    return sides
 
 
 def find_reader(path: str | Path, *, reader: str | None = None) -> tuple[str, Reader]:

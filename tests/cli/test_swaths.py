@@ -142,6 +142,24 @@ def test_wrong_grids_are_refused_before_anything_is_done(folder, tmp_path, capsy
     assert not out.exists()
 
 
+def test_swaths_without_places(folder, scene, tmp_path, capsys):
+    half, none = scene["lat"].where(scene["lat"]["y"] > 22), scene["lat"] * np.nan
+    for lat, name in ((half, "half.zarr"), (none, "none.zarr")):
+        hsgeo.write_scene(scene.assign_coords(lat=lat), tmp_path / name, chunk=16)
+    run("unmix", "--input", tmp_path / "half.zarr", "--out", tmp_path / "map.zarr", *RECIPE)
+    product = hsgeo.open_product(tmp_path / "map.zarr")
+    check_product(product, values=True)
+    whole = hsgeo.open_product(folder / "map.zarr")["rmse"]
+    known = np.isfinite(product["rmse"].values)
+    assert known.sum() == pytest.approx(np.isfinite(whole.values).sum() / 2, rel=0.05)
+    assert np.array_equal(product["rmse"].values[known], whole.reindex_like(product["rmse"]).values[known])
+    run("unmix", "--input", tmp_path / "none.zarr", "--out", tmp_path / "x.zarr", *RECIPE, code=2)
+    said = capsys.readouterr().err
+    assert "no place at all" in said
+    assert "grid='swath'" in said
+    assert not (tmp_path / "x.zarr").exists()
+
+
 def test_the_lookup_table_of_the_file_comes_first(scene, tmp_path):
     rows, cols = np.mgrid[1 : ROWS + 1, 1 : COLS + 1]
     table = with_lookup(scene, (10.0, 0, 500_000.0, 0, -10.0, 5_600_000.0), cols, rows, epsg=32633)

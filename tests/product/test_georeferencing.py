@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from pyproj import Transformer
 from scipy.spatial.distance import cdist
 
 import hsgeo
@@ -107,6 +108,21 @@ def test_sums_are_kept_and_nodata_stays_apart(method):
     assert found["model"].dtype == np.int32
 
 
+def test_sums_are_kept_where_an_endmember_is_missing():
+    ds = swath(angle=31.0)
+    holes = np.random.default_rng(3).random((60, 40)) < 0.1
+    ds["abundance"].values[1][holes] = np.nan
+    found = hsgeo.georeference(ds, method="bilinear").compute()
+    total = found["abundance"].sum("endmember", skipna=False).values
+    assert np.isfinite(total).sum() > 2000
+    np.testing.assert_allclose(total[np.isfinite(total)], 1, atol=1e-6)
+    at = found["model"].values
+    missing = (at >= 0) & holes.ravel()[at]
+    assert np.array_equal(np.isnan(found["abundance"].values), np.stack([at < 0, (at < 0) | missing, at < 0]))
+    whole = hsgeo.georeference(swath(angle=31.0), method="bilinear").compute()
+    assert found["east"].equals(whole["east"])  # what has no hole is no other
+
+
 def test_bilinear_is_exact_for_a_plane_and_steps_are_nearest():
     ds = swath(angle=31.0)
     inner = {"x": slice(20, -20), "y": slice(25, -25)}
@@ -157,6 +173,66 @@ def test_antimeridian_and_poles(epsg, centre, expected):
     assert_placed(found, centre=centre)
 
 
+@pytest.mark.parametrize(
+    ("lon", "lat", "expected"),
+    [
+        (5.3, 60.4, 32632),  # Bergen: Norway's zone reaches to 3 degrees
+        (2.9, 60.4, 32631),
+        (5.3, 64.05, 32631),
+        (4.0, 56.05, 32632),  # from the centre of the Earth that would be 55.9
+        (4.0, 55.95, 32631),
+        (8.9, 72.1, 32631),  # Svalbard has four zones instead of seven
+        (9.1, 78.2, 32633),
+        (20.9, 83.95, 32633),
+        (21.1, 78.2, 32635),
+        (33.1, 78.2, 32637),
+        (42.1, 78.2, 32638),
+        (8.9, 71.95, 32632),
+        (15.6, 84.05, 5041),
+        (5.3, -60.4, 32731),
+        (-70.0, -79.95, 32719),
+        (-70.0, -80.05, 5042),
+        (-179.999, 10.0, 32601),
+    ],
+)
+def test_zones(lon, lat, expected):
+    ds = swath(epsg=f"+proj=aeqd +lat_0={lat} +lon_0={lon}", centre=(0.0, 0.0))
+    found = hsgeo.georeference(ds, grid="utm").compute()
+    assert found.rio.crs.to_epsg() == expected
+    assert found.sizes["y"] < 90
+    assert (found["model"] >= 0).sum() > 2000
+
+
+def _in_degrees(west, north, step=0.0003):
+    lon, lat = west + step * (np.arange(40) + 0.5), north - step * (np.arange(60) + 0.5)
+    model = np.arange(60 * 40, dtype="i4").reshape(60, 40)
+    return xr.Dataset({"model": (("y", "x"), model)}, {"y": lat, "x": lon}).rio.write_crs("EPSG:4326")
+
+
+@pytest.mark.parametrize("west", [179.994, -180.006, 359.994, 8.0])
+def test_a_map_in_degrees_onto_utm(west):
+    ds = _in_degrees(west, 1.0)
+    found = hsgeo.georeference(ds, grid="utm", tile=32).compute()
+    model = found["model"].values
+    lon, lat = Transformer.from_crs(found.rio.crs.to_wkt(), 4326, always_xy=True).transform(
+        *np.meshgrid(found["x"], found["y"])
+    )
+    right, down = ((lon - west + 180) % 360 - 180) / 0.0003, (1.0 - lat) / 0.0003
+    inside = (right > 0) & (right < 40) & (down > 0) & (down < 60)
+    assert inside.mean() > 0.9
+    expected = np.floor(down).astype(int) * 40 + np.floor(right).astype(int)
+    assert np.array_equal(model, np.where(inside, expected, -1))
+
+
+def test_the_pole_of_a_map_in_degrees():
+    ds = _in_degrees(-180.0, 90.0, 9.0).isel(y=slice(0, 3))
+    cells = {"crs": "EPSG:3413", "transform": (1e5, 0, -9.5e5, 0, -1e5, 9.5e5), "shape": (19, 19)}
+    one, many = (hsgeo.georeference(ds, grid=cells, tile=tile).compute()["model"].values for tile in (19, 7))
+    assert np.array_equal(one, many)
+    assert (one >= 0).all()
+    assert one[9, 9] // 40 == 0  # the pole itself: the first row
+
+
 def test_degrees_across_the_antimeridian_are_contiguous():
     ds = swath(epsg=32660, centre=(833_978.0, 0.0))
     assert np.ptp(ds["lon"].values) > 350
@@ -171,6 +247,22 @@ def test_a_torn_grid_is_one_clear_error():
         hsgeo.georeference(swath(epsg=32660, centre=(833_978.0, 0.0)), grid="EPSG:3857")
     with pytest.raises(ConfigError, match=r"torn|no place"):
         hsgeo.georeference(swath(epsg=5041, centre=(2_000_000.0, 2_000_000.0)), grid="EPSG:4326")
+    with pytest.raises(ConfigError, match="torn"):  # the middle pixel lies on the seam, and would be 40,000 km wide
+        hsgeo.georeference(_in_degrees(179.994, 1.0), grid="EPSG:3857")
+
+
+@pytest.mark.parametrize("crs", [32632, 4326])
+def test_a_grid_elsewhere_is_one_clear_error(crs):
+    ds = swath()
+    there = hsgeo.georeference(ds, grid=crs).compute()
+    a, _, c, _, e, f = there.rio.transform()[:6]
+    shape = (there.sizes["y"], there.sizes["x"])
+    turn = 360 if crs == 4326 else 0  # the same places, a turn of the Earth away
+    same = hsgeo.georeference(ds, grid={"crs": crs, "transform": (a, 0, c - turn, 0, e, f), "shape": shape}).compute()
+    assert np.array_equal(same["model"], there["model"])
+    for moved in ((a, 0, c + 500 * a, 0, e, f), (a, 0, c, 0, e, f + 500 * e)):
+        with pytest.raises(ConfigError, match="no pixel lies on the grid"):
+            hsgeo.georeference(ds, grid={"crs": crs, "transform": moved, "shape": shape})
 
 
 def test_a_rotated_grid_onto_another_like_gdal():
@@ -218,11 +310,49 @@ def test_holes_and_tiny_swaths():
     assert_placed(found)
     row = hsgeo.georeference(swath(rows=1)).compute()
     assert (row["quality"] == 0).sum() >= 40
-    with pytest.raises((ConfigError, SceneError), match="size"):
+    with pytest.raises(SceneError, match="size"):
         hsgeo.georeference(swath(rows=1, cols=1))
     for broken in (ds.assign_coords(lat=ds["lat"] * np.nan), ds.drop_vars(["lat"])):
         with pytest.raises(SceneError, match=r"place|lie"):
             hsgeo.georeference(broken)
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        lambda row, col: (row == 30) & (col == 20),
+        lambda row, col: row < 30,
+        lambda row, col: col >= 20,
+        lambda row, col: row % 2 == 1,
+        lambda row, col: np.random.default_rng(1).random(row.shape) < 0.5,
+    ],
+    ids=["one", "half", "other half", "rows", "at random"],
+)
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+def test_pixels_without_place(unknown, method):
+    ds = swath()
+    gone = unknown(*np.mgrid[:60, :40])
+    whole = hsgeo.georeference(ds, resolution=30).compute()["model"]
+    for name in ("lat", "lon"):
+        ds[name].values[gone] = np.nan
+    found = hsgeo.georeference(ds, method=method, resolution=30).compute()
+    held = found["model"].values
+    assert not gone.ravel()[held[held >= 0]].any()
+    part = whole.reindex_like(found).values  # where a pixel with a place lay, it still lies
+    assert (held == part)[~gone.ravel()[part] & (part >= 0)].mean() > 0.999
+    assert_placed(found, shift=0.2)
+
+
+@pytest.mark.parametrize("resolution", [None, 30])
+def test_pixels_without_neighbours_have_no_size(resolution):
+    for lone in (lambda row, col: (row + col) % 2 == 0, lambda row, col: (row == 30) & (col == 20)):
+        ds = swath()
+        ds["lat"].values[~lone(*np.mgrid[:60, :40])] = np.nan
+        with pytest.raises(SceneError, match=r"size of the pixels.*no two neighbours.*Keep the sensor grid"):
+            hsgeo.georeference(ds, resolution=resolution)
+    ds["lat"].values[:] = np.nan
+    with pytest.raises(SceneError, match="no place at all"):
+        hsgeo.georeference(ds, resolution=resolution)
 
 
 def test_wrong_words():
