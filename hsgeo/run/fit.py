@@ -17,7 +17,7 @@ from hsgeo.run.plan import check_quantity, check_same_bands, good_only, mask_bit
 from hsgeo.run.threads import pinned
 from hsgeo.spectra.library import resample_library
 from hsgeo.stages.apply import Frame, PlannedStep
-from hsgeo.stages.bands import declared_good, look, useful_share
+from hsgeo.stages.bands import MISSING, declared_good, look, useful_share
 from hsgeo.stages.chain import Step, build_chain, check_chain, drop_endmember_steps
 from hsgeo.stages.fitting import fit_step, plan_step, stage_layout
 from hsgeo.stages.labels import Labels, class_spectra
@@ -164,11 +164,15 @@ def fit_chain(
             "if that is nodata, say so (reader option nodata=0, or ds.hsu.standardize(nodata=0))"
         )
     if shared.attrs["noisy_bands"]:
-        noisy = json.loads(shared.attrs["noisy_bands"])
-        some = ", ".join(f"{w:.0f}" for w in noisy[:6]) + (" ..." if len(noisy) > 6 else "")
         notice(
-            f"{len(noisy)} bands are left out because they are far noisier than the others ({some} nm); "
+            f"{_named(shared.attrs['noisy_bands'])} are left out because they are far noisier than the others; "
             "scene.bad_bands decides otherwise"
+        )
+    if shared.attrs["lost_bands"]:
+        notice(
+            f"{_named(shared.attrs['lost_bands'])} are left out because more than {100 * MISSING:.0f} % of the valid "
+            f"pixels lack them; {int(shared['good'].sum())} bands are used. Cut the scene (hsgeo subset) or set those "
+            "pixels to NaN in all bands to keep them"
         )
     progress("sample", 1.0)
     shared = shared.assign(extra)
@@ -209,6 +213,12 @@ def scene_identity(scene: xr.Dataset, state: Mapping[str, xr.Dataset]) -> dict[s
     """Identify a scene by a hash of its sample, which is read unless ``state`` was fitted on this very scene."""
     known = state.identity(scene) if isinstance(state, State) else None
     return known or _identity(scene, draw(Source.of(scene), state_recipe(state).seed))
+
+
+def _named(wavelengths: str) -> str:
+    """Count bands and name the first of them."""
+    found = json.loads(wavelengths)
+    return f"{len(found)} bands ({', '.join(f'{w:.0f}' for w in found[:6])}{' ...' if len(found) > 6 else ''} nm)"
 
 
 def _report_to(progress: Callable[[str, float], None], step: str) -> Callable[[float, str], None]:

@@ -16,7 +16,7 @@ from hsgeo.stages.sample import Patch
 from hsgeo.stages.screen import screen
 from hsgeo.stages.validity import possible
 
-__all__ = ["BEST_SNR", "declared_good", "look", "useful_share"]
+__all__ = ["BEST_SNR", "MISSING", "declared_good", "look", "useful_share"]
 
 MISSING = 0.05  # share of the valid pixels a band may miss (design.md section 3)
 BEST_SNR = 500.0  # no imaging spectrometer is better; smoothed and simulated scenes seem to be
@@ -67,7 +67,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
     xarray.Dataset
         ``good (band)`` bool, ``noise (band)`` (standard deviation in the units of the data, NaN in bad
         bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level`` and ``signal_level`` (rms of
-        ordinary pixels), ``noisy_bands`` (JSON, nm),
+        ordinary pixels), ``noisy_bands`` and ``lost_bands`` (JSON, nm; missing in too many pixels, not in all),
         ``zero_share`` (pixels that are 0 in every good band), ``quantity``.
 
     Raises
@@ -93,7 +93,10 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
             "a scene with valid pixels",
             "Look at it with `hsgeo info`, check nodata value and bad bands",
         )
-    good = good & (np.count_nonzero(~finite[:, candidates], axis=1) <= MISSING * candidates.sum())
+    missing = np.count_nonzero(~finite[:, candidates], axis=1) / candidates.sum()
+    # a band that nobody has is dead; one that some pixels have is a loss, of which the user is told
+    lost = good & (missing > MISSING) & (missing < 1)
+    good = good & (missing <= MISSING)
     if not good.any():
         raise SceneError(
             "every good band misses more than 5 % of the valid pixels",
@@ -127,6 +130,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
         "noisy_bands": json.dumps([round(float(w), 1) for w in scene["wavelength"].values[noisy]])
         if noisy.any()
         else "",
+        "lost_bands": json.dumps([round(float(w), 1) for w in scene["wavelength"].values[lost]]) if lost.any() else "",
         "quantity": quantity,
     }
     return out

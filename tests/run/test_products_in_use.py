@@ -99,6 +99,16 @@ def test_noise_free_scenes_keep_their_bands_and_noisy_bands_are_named():
     assert np.flatnonzero(~state["scene"]["good"].values).tolist() == [11]
 
 
+def test_bands_that_some_pixels_lack_are_named_and_dead_ones_are_not():
+    scene = make_scene(40, 40)
+    scene["spectra"][2] = np.nan
+    hsgeo.fit(scene, options=COUNT)  # dead: nothing is lost
+    scene["spectra"][7:, :10] = np.nan
+    with pytest.warns(hsgeo.HsgeoWarning, match=r"bands \(\d+.* lack them; 6 bands are used"):
+        state = hsgeo.fit(scene, options=COUNT)
+    assert np.flatnonzero(state["scene"]["good"].values).tolist() == [0, 1, 3, 4, 5, 6]
+
+
 def test_unevenly_spaced_pixels_are_refused():
     with pytest.raises(hsgeo.SceneError, match="evenly"):
         hsgeo.unmix(make_scene(20, 20).isel(x=[0, 1, 2, 5, 9, 10]))
