@@ -56,10 +56,10 @@ def map_grid(file: Any, swath: str, height: int, width: int, *, name: str) -> tu
     if missing:
         raise SceneError(f"{name} lacks the attributes {', '.join(missing)}", "the layout of PRISMA L2D", do)
     try:
-        crs = quiet_crs(CRS.from_epsg, int(file.attrs["Epsg_Code"]))
+        crs = quiet_crs(CRS.from_epsg, int(_number(file, "Epsg_Code")))
     except (CRSError, ValueError) as error:
         raise SceneError(f"{name} has Epsg_Code {file.attrs['Epsg_Code']}", "a known EPSG code", do) from error
-    corner = {c: [float(file.attrs[f"Product_{c}corner_{a}"]) for a in ("easting", "northing")] for c in CORNERS}
+    corner = {c: [_number(file, f"Product_{c}corner_{a}") for a in ("easting", "northing")] for c in CORNERS}
     spans = (
         (corner["UR"][0] - corner["UL"][0]) / PIXEL,
         (corner["LR"][0] - corner["LL"][0]) / PIXEL,
@@ -83,6 +83,11 @@ def map_grid(file: Any, swath: str, height: int, width: int, *, name: str) -> tu
     return crs, transform
 
 
+def _number(file: Any, name: str) -> float:
+    """Return an attribute that is a number or an array of one."""
+    return float(np.ravel(file.attrs[name])[0])
+
+
 def _check_orientation(
     file: Any, swath: str, crs: Any, transform: Any, height: int, width: int, *, name: str, do: str
 ) -> None:
@@ -102,7 +107,8 @@ def _check_orientation(
         return  # filled outside the swath: nothing to compare
     if not lat.any() and not lon.any():
         return
-    if (height >= 4 and lat[0] <= lat[1]) or (width >= 4 and lon[3] <= lon[2]):
+    eastward = (lon[3] - lon[2] + 180) % 360 - 180  # across the 180th meridian, too
+    if (height >= 4 and lat[0] <= lat[1]) or (width >= 4 and eastward <= 0):
         raise SceneError(
             f"{name} has latitudes that go from {lat[0]:.4f} to {lat[1]:.4f} down the rows and longitudes that go from "
             f"{lon[2]:.4f} to {lon[3]:.4f} along the columns: its axes are swapped or mirrored",

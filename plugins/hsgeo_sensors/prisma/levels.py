@@ -88,7 +88,7 @@ class Level:
         return np.float32((pair[1] - pair[0]) / 65535), np.float32(pair[0])
 
     def unusable(self, numbers: np.ndarray, codes: np.ndarray | None) -> np.ndarray | None:
-        """Tell which numbers are no measurement: by their error codes and, in level 2, 0.
+        """Tell which numbers are no measurement: by their error codes and, in level 2, 0 that is not clipped.
 
         Parameters
         ----------
@@ -105,7 +105,9 @@ class Level:
         out = None
         if self.name != "1":
             zero = numbers == 0
-            out = zero if zero.any() else None
+            if zero.any():
+                # what was negative lies below the lowest number: it was measured, and it is dark
+                out = zero if codes is None else np.logical_and(zero, codes != NEGATIVE, out=zero)
         if codes is not None and codes.any():  # clean windows need no second look
             for code in self.bad:
                 hit = codes == code
@@ -113,6 +115,7 @@ class Level:
         return out
 
 
+NEGATIVE = 2  # code of level 2
 _L2 = {"scale": ("L2Scale{}Min", "L2Scale{}Max"), "err": "PIXEL_L2_ERR_MATRIX"}
 # 1 invalid in L1, 2 negative after the atmospheric correction (kept: it is a measurement), and saturated: 3 in the list
 # of the Products Specification, 4 where the codes are read as bits. None of them occurs with another meaning.
