@@ -163,6 +163,43 @@ def test_error_matrix_rules(copy, planted):
     assert open_scene(copy).quality.values[11, 14:18].tolist() == [0, 0, Quality.SATURATED, Quality.SATURATED]
 
 
+def test_zero_is_a_measurement_where_it_was_clipped(copy):
+    """Negative after the atmospheric correction, as over water: dark, and not missing."""
+    with h5py.File(copy, "a") as file:
+        for row, code in enumerate((0, 1, 2)):
+            file[f"{FIELDS}/SWIR_Cube"][10 + row, 30, 12] = 0
+            file[f"{FIELDS}/SWIR_PIXEL_L2_ERR_MATRIX"][10 + row, 30, 12] = code
+    scene = open_scene(copy, options={"overlap": "both"}, chunks=None)
+    found = scene["spectra"].sel(band=66 + 30 + 1)[10:13, 12].values
+    assert np.isnan(found[:2]).all()
+    assert found[2] == np.float32(SCALE["swir"][0])
+
+
+def test_attributes_that_are_arrays_of_one(copy):
+    with h5py.File(copy, "a") as file:
+        for name, value in file.attrs.items():
+            if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
+                file.attrs[name] = np.array([value])
+    assert open_scene(copy).rio.crs.to_epsg() == 32632
+
+
+def test_a_granule_across_the_date_line(planted, prisma, tmp_path):
+    path = write_prisma(
+        tmp_path / "PRS_L2D_east.he5",
+        planted[0],
+        wavelength=prisma.wavelength,
+        fwhm=prisma.fwhm,
+        detector=prisma.detector,
+        epsg=32660,
+        origin=(714600.0, 5542500.0),
+    )
+    with h5py.File(path) as file:
+        lon = file[f"{GEO}/Longitude"][11]
+    assert lon.max() > 179.9
+    assert lon.min() < -179.9
+    assert open_scene(path).rio.crs.to_epsg() == 32660
+
+
 @pytest.mark.parametrize("corners", ["centre", "edge"])
 def test_half_pixel(corners, cube, prisma, tmp_path):
     bands = {"wavelength": prisma.wavelength, "fwhm": prisma.fwhm, "detector": prisma.detector}
