@@ -13,7 +13,7 @@ from typing import IO, cast
 
 from hsgeo.errors import SceneError
 from hsgeo_sensors.common.cache import unpacked
-from hsgeo_sensors.common.listing import AGAIN, BROKEN, broken, clean, files_in, is_compressed, is_packed, members
+from hsgeo_sensors.common.listing import AGAIN, BROKEN, DEEP, broken, clean, files_in, is_compressed, is_packed, members
 
 __all__ = ["Bundle", "bundle"]
 
@@ -32,17 +32,21 @@ class Bundle:
         The file the user named, where that is one of them.
     nested : bool
         Whether the archive was in an archive itself; one that is in it, too, is not looked into.
+    levels : int
+        Of folders below the given one that were listed.
     """
 
     source: Path
     sizes: dict[str, int]
     asked: str | None = None
     nested: bool = False
+    levels: int = DEEP
 
     def product(self, pattern: str, *, what: str) -> Bundle:
         """Return the part that belongs to one product: files in one folder whose names begin alike.
 
-        Where there is no product but one archive (products are delivered as a zip in a tar), that is looked into.
+        Where there is no product but one archive (products are delivered as a zip in a tar), that is looked into. In a
+        folder that has neither, they are looked for further down.
 
         Parameters
         ----------
@@ -62,18 +66,23 @@ class Bundle:
         SceneError
             If there is no product, or several and the user did not name a file of one.
         """
-        found: dict[str, str] = {}
+        found = set()
         for name in self.sizes:
             if match := re.fullmatch(pattern, PurePosixPath(name).name, re.IGNORECASE):
-                found[str(PurePosixPath(name).parent / match["stem"])] = match["stem"]
+                found.add(str(PurePosixPath(name).parent / match["stem"]))
         if self.asked is not None:
             asked = str(PurePosixPath(self.asked))
-            found = {stem: short for stem, short in found.items() if _belongs(asked, stem)}
+            found = {stem for stem in found if _belongs(asked, stem)}
         inner = [name for name in self.sizes if is_packed(Path(name))]
+        if not found and not inner and self.levels < DEEP:
+            further = dict(files_in(self.source, levels=DEEP))
+            return replace(self, sizes=further, levels=DEEP).product(pattern, what=what)
         if not found and len(inner) == 1 and not self.nested:
             return self._inner(inner[0]).product(pattern, what=what)
         if len(found) != 1:
-            several = sorted(found.values()) or [PurePosixPath(name).name for name in inner]
+            several = sorted(found) or inner
+            short = [PurePosixPath(name).name for name in several]
+            several = short if len(set(short)) == len(short) else several  # the same one twice: then it is told where
             listed = ", ".join(several[:5]) or "nothing of that kind"
             raise SceneError(
                 f"{self.source} holds {len(found)} products" + (f" and {len(inner)} archives" if not found else ""),
@@ -85,7 +94,7 @@ class Bundle:
 
     def _inner(self, name: str) -> Bundle:
         try:
-            return replace(bundle(self.path(name)), nested=True)
+            return replace(bundle(self.path(name)), nested=not self.source.is_dir())
         except SceneError as error:  # it names the unpacked copy
             raise SceneError(
                 f"{name} in {self.source} cannot be used: {error.found}", error.accepted, error.do
@@ -207,7 +216,8 @@ def bundle(path: Path) -> Bundle:
     Parameters
     ----------
     path : pathlib.Path
-        A folder (its files and those one level below), one of the files (all beside it), a zip, tar or gzipped tar.
+        A folder (its files and those one level below; `Bundle.product` looks further), one of the files (all beside
+        it), a zip, tar or gzipped tar.
 
     Returns
     -------
@@ -222,9 +232,9 @@ def bundle(path: Path) -> Bundle:
     """
     path = Path(path).absolute()
     if path.is_dir():
-        return Bundle(path, dict(files_in(path, deep=True)))
+        return Bundle(path, dict(files_in(path, levels=1)), levels=1)
     if not is_packed(path):
-        return Bundle(path.parent, dict(files_in(path.parent, deep=False)), asked=path.name)
+        return Bundle(path.parent, dict(files_in(path.parent, levels=0)), asked=path.name)
     try:
         status = path.stat()
         return Bundle(path, dict(members(path, status.st_size, status.st_mtime_ns)))

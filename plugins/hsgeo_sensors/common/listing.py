@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from hsgeo.errors import SceneError
 from hsgeo_sensors.common.archive import LARGEST, leads_out
 
-__all__ = ["AGAIN", "BROKEN", "broken", "clean", "files_in", "is_compressed", "is_packed", "members", "peek"]
+__all__ = ["AGAIN", "BROKEN", "DEEP", "broken", "clean", "files_in", "is_compressed", "is_packed", "members", "peek"]
 
 MOST = 20_000
 """Members; a Hyperion product has some 250 files, and everything else fewer."""
@@ -22,6 +23,12 @@ TOTAL = 4 * LARGEST
 """Bytes of all members: what a compressed archive may announce before it is read any further."""
 PEEK = 64 * 2**20
 """Bytes of a compressed tar that are unpacked to see what is in it: a fraction of a second."""
+DEEP = 4
+"""Levels of folders below the one that is given: an order as it was unpacked by hand has three."""
+GLANCE = 2000
+"""Entries of a folder that are looked at to score it: some milliseconds, with all readers that do."""
+FOLDER = 10
+"""Entries that it costs as much to begin with a folder as to list: about, and much more where disks are far away."""
 PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
 BROKEN = (OSError, EOFError, ValueError, NotImplementedError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 AGAIN = "Do not trust this file; download it again from its provider"
@@ -60,7 +67,7 @@ def peek(path: Path) -> tuple[str, ...]:
     names: list[str] = []
     try:
         if path.is_dir():
-            names += (name for name, _ in itertools.islice(files_in(path, deep=True), 2000))
+            names += (name for name, _ in itertools.islice(_walk(path, levels=DEEP, most=GLANCE), GLANCE))
         elif not is_packed(path):
             names += [path.name] if path.is_file() else []
         elif path.suffix.lower() == ".zip":
@@ -74,7 +81,7 @@ def peek(path: Path) -> tuple[str, ...]:
                         break
     except BROKEN:
         pass  # names in front of the damage still tell whose it is
-    return tuple(PurePosixPath(name).name for name in names if not _clutter(name))
+    return tuple(_base(name) for name in names if not _clutter(name))
 
 
 def _names_in_zip(path: Path) -> list[str]:
@@ -89,33 +96,51 @@ def _names_in_zip(path: Path) -> list[str]:
         return [part[26 : 26 + n].decode("utf-8", "replace") for part, n in zip(parts, lengths, strict=True)]
 
 
-def files_in(path: Path, *, deep: bool) -> Iterator[tuple[str, int]]:
+def files_in(path: Path, *, levels: int) -> Iterator[tuple[str, int]]:
     """Yield the files of a folder, without clutter.
 
     Parameters
     ----------
     path : pathlib.Path
         The folder.
-    deep : bool
-        Whether those one level below count, too.
+    levels : int
+        How many levels below it count, too. After `MOST` entries no other folder is begun, unless there is at most one.
 
     Yields
     ------
     tuple of (str, int)
         Name, with ``/``, and bytes.
     """
-    below = []
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_file() and not _clutter(entry.name):
-                yield entry.name, entry.stat().st_size
-            elif deep and entry.is_dir() and not entry.name.startswith("."):
-                below.append(entry.name)
-    for name in sorted(below):
-        try:
-            yield from ((f"{name}/{inner}", size) for inner, size in files_in(path / name, deep=False))
-        except OSError:  # not ours to read: then it is not the product either
-            continue
+    for name, entry in _walk(path, levels=levels, most=MOST if levels > 1 else sys.maxsize):
+        yield name, entry.stat().st_size
+
+
+def _walk(path: Path, *, levels: int, most: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield files level by level; once `most` entries were seen, no other folder is begun: each is seen as a whole."""
+    seen, folders = 0, [""]
+    for level in range(levels + 1):
+        below = []
+        for folder in folders:
+            if seen >= most:
+                return
+            seen += FOLDER
+            try:
+                with os.scandir(path / folder) as entries:
+                    for entry in entries:
+                        seen += 1
+                        if entry.is_file():
+                            if not _clutter(entry.name):
+                                yield folder + entry.name, entry
+                        elif (
+                            level < levels
+                            and not entry.name.startswith(".")
+                            and entry.is_dir(follow_symlinks=level == 0)  # further down they may lead in circles
+                        ):
+                            below.append(f"{folder}{entry.name}/")
+            except OSError:  # not ours to read: then it is not the product either
+                if not folder:
+                    raise
+        folders = sorted(below)
 
 
 @lru_cache(maxsize=16)
@@ -215,7 +240,12 @@ def clean(name: str) -> str:
 
 
 def _clutter(name: str) -> bool:
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith(".")
+    return name.startswith("__MACOSX/") or _base(name).startswith(".")
+
+
+def _base(name: str) -> str:
+    """Return the last part: as of a path, without the time that it takes to make one, thousands of times."""
+    return name.rstrip("/").rpartition("/")[2]
 
 
 def is_compressed(path: Path) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hsgeo.errors import SceneError
 from hsgeo_sensors.common.xml import number_of, optional_text, parse_xml, text_of
+from hsgeo_sensors.enmap.detectors import detectors
 
 __all__ = ["CORNERS", "LEVELS", "Metadata", "read_metadata"]
 
@@ -33,7 +34,9 @@ class Metadata:
         Nanometres; the physical value is ``number * gain + offset``. In the order of the band numbers: that of the
         merged raster, or the VNIR bands and then the SWIR bands for L1B.
     detector : numpy.ndarray of str, shape (band,)
-        ``"vnir"`` or ``"swir"``.
+        ``"vnir"``, ``"swir"`` or ``"unknown"``.
+    detector_source : str
+        What that comes from.
     dead : numpy.ndarray of bool, shape (band,)
         Nodata in all pixels, as the statistics tell.
     nodata : float
@@ -59,6 +62,7 @@ class Metadata:
     gain: np.ndarray = field(repr=False)
     offset: np.ndarray = field(repr=False)
     detector: np.ndarray = field(repr=False)
+    detector_source: str
     dead: np.ndarray = field(repr=False)
     nodata: float
     shapes: dict[str, tuple[int, int]]
@@ -96,6 +100,7 @@ def read_metadata(data: bytes, *, name: str) -> Metadata:
         raise SceneError(f"{name} is of level {level}", f"EnMAP of level {', '.join(LEVELS)}", "Get one of these")
     bands = _bands(root, name)
     count = len(bands["wavelengthCenterOfBand"])
+    detector, told_by = detectors(root, level, bands["wavelengthCenterOfBand"], name)
     return Metadata(
         name=name,
         level=level,
@@ -103,7 +108,8 @@ def read_metadata(data: bytes, *, name: str) -> Metadata:
         fwhm=bands["FWHMOfBand"],
         gain=bands["GainOfBand"],
         offset=bands["OffsetOfBand"],
-        detector=_detectors(root, level, count, name),
+        detector=detector,
+        detector_source=told_by,
         dead=_dead(root, count),
         nodata=L2A_NODATA if level == "L2A" else _maybe(root, "specific/backgroundValue") or 0.0,
         shapes=_shapes(root),
@@ -137,40 +143,6 @@ def _bands(root: Any, name: str) -> dict[str, np.ndarray]:
     if (table[:, 2] <= 0).any():
         raise SceneError(f"{name} has gains that are not above 0", "positive gains", "Download the product again")
     return dict(zip(keys, table.T, strict=True))
-
-
-def _detectors(root: Any, level: str, count: int, name: str) -> np.ndarray:
-    """Tell each band's detector: by the lists of channels, or by their number where the detectors are apart."""
-    if level == "L1B":
-        vnir = round(number_of(root, "product/image/vnir/channels", name=name))
-        swir = round(number_of(root, "product/image/swir/channels", name=name))
-        if vnir + swir != count or min(vnir, swir) < 1:
-            raise SceneError(
-                f"{name} has images of {vnir} and {swir} bands, and characterises {count}",
-                "bands that add up",
-                "Download the product again",
-            )
-        return np.repeat(np.array(["vnir", "swir"]), (vnir, swir))
-    labels = np.full(count, "", dtype="<U4")
-    for detector in ("vnir", "swir"):
-        text = text_of(root, f"specific/{detector}ProductQuality/expectedChannelsList", name=name)
-        parts = [part.strip() for part in text.split(",")]
-        numbers = [int(part) for part in parts if part.isdecimal()]
-        taken = [n for n in numbers if not 1 <= n <= count or labels[n - 1]]
-        if len(set(numbers)) != len(parts) or taken:
-            raise SceneError(
-                f"{name} has the {detector} channels {text[:60]}",
-                f"numbers from 1 to {count}, each for one detector",
-                "Download the product again",
-            )
-        labels[np.array(numbers, int) - 1] = detector
-    if (labels == "").any():
-        raise SceneError(
-            f"{name} names no detector for bands {(np.flatnonzero(labels == '') + 1).tolist()[:10]}",
-            "every band in one of the two expectedChannelsList",
-            "Download the product again",
-        )
-    return labels
 
 
 def _dead(root: Any, count: int) -> np.ndarray:

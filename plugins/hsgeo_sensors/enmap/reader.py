@@ -23,6 +23,7 @@ from hsgeo_sensors.common.bundle import Bundle, bundle
 from hsgeo_sensors.common.listing import is_packed, peek
 from hsgeo_sensors.common.xml import LARGEST
 from hsgeo_sensors.config import EnmapOptions, parse
+from hsgeo_sensors.enmap.detectors import interleave
 from hsgeo_sensors.enmap.grid import check_grid
 from hsgeo_sensors.enmap.metadata import Metadata, read_metadata
 from hsgeo_sensors.enmap.raster import PLAIN, Cube, Flags, Tiff
@@ -33,7 +34,8 @@ STEM = r"(?P<stem>ENMAP\d\d-_{2,4}L(?:1B|1C|2A)-DT\w+)"
 """No hyphen in it: parts cut from a product are named with more of them, and have no metadata."""
 TIFF = r"\.(?:TIFF?|GEOTIFF)"
 IMAGE = r"-SPECTRAL_IMAGE(?:_VNIR|_SWIR)?(?:_COG)?"
-META = r"-METADATA\.XML(?:\.XML)?"
+PLAIN_META, DOUBLED_META = r"-METADATA\.XML", r"-METADATA\.XML\.XML"  # both occur
+META = rf"(?:{DOUBLED_META}|{PLAIN_META})"
 OTHER_FORMATS = r"\.(?:BSQ|BIL|BIP|JP2|JPEG2000)"  # of the images, for a message of their own
 PRODUCT = rf"{STEM}(?:{META}|{IMAGE}(?:{TIFF}|{OTHER_FORMATS}))"
 DELIVERED = r"(?:ENMAP\d\d-_{2,4}L(?:1B|1C|2A)-|.*ENMAP\.HSI).*"  # names of archives
@@ -71,8 +73,8 @@ class EnmapReader:
         Parameters
         ----------
         path : pathlib.Path
-            The folder, METADATA.XML, the spectral image, or the delivered zip or tar. What is needed of an archive is
-            unpacked once into the cache folder (`hsgeo_sensors.common.cache`).
+            The folder or one above it, METADATA.XML, the spectral image, or the delivered zip or tar. What is needed of
+            an archive is unpacked once into the cache folder (`hsgeo_sensors.common.cache`).
         options : mapping, optional
             See `hsgeo_sensors.config.EnmapOptions`.
         chunks : mapping, optional
@@ -94,7 +96,7 @@ class EnmapReader:
         chosen = parse(EnmapOptions, options)
         _refuse_layer(Path(path))
         files = bundle(Path(path)).product(PRODUCT, what="EnMAP product (METADATA.XML and its GeoTIFFs)")
-        where = files.find(META)
+        where = files.find(PLAIN_META) or files.find(DOUBLED_META)
         if where is None:
             raise SceneError(
                 f"{files.source} lacks the METADATA.XML of {PurePosixPath(next(iter(files.sizes))).name}",
@@ -117,10 +119,12 @@ class EnmapReader:
         mask = _tiff(files, rf"-QL_PIXELMASK{suffix}", like=tiff, needed=True) if chosen.pixelmask else None
         if mask is not None and mask.shape != tiff.shape:
             raise SceneError(f"{mask.name} has {mask.shape[0]} bands", f"{tiff.shape[0]}, as the image has")
+        overlap = _overlap(said, here, chosen.overlap)
         dead = said.dead[here]
         good = default_good(said.wavelength[here]) & ~dead
         quantity = "reflectance" if said.level == "L2A" else "radiance"
         attrs = {"sensor": "EnMAP", "processing_level": said.level, "grid_check": compared, "detector": part}
+        attrs["detector_source"] = said.detector_source
         stem = re.sub(rf"{META}$", "", said.name, flags=re.IGNORECASE)
         return assemble(
             Cube(tiff, gain=said.gain[here], offset=said.offset[here], nodata=nodata, pixelmask=mask),
@@ -128,7 +132,7 @@ class EnmapReader:
             fwhm=np.where(said.fwhm[here] > 0, said.fwhm[here], np.nan),
             good=good,
             detector=said.detector[here],
-            overlap=chosen.overlap,
+            overlap=overlap,
             crs=crs,
             transform=transform,
             quality=Flags(tiff, layers=layers, probes=_probes(good, dead), nodata=nodata),
@@ -144,7 +148,7 @@ class EnmapReader:
             },
             spectra_attrs={
                 "scale_source": "GainOfBand and OffsetOfBand of METADATA.XML",
-                "overlap": chosen.overlap,
+                "overlap": overlap,
                 **({"pixelmask": mask.name} if mask is not None else {}),
             },
             chunks=chunks,
@@ -265,6 +269,21 @@ def _check_image(tiff: Tiff, said: Metadata, part: str, bands: int) -> None:
             f"{bands} bands of {shape[0]} x {shape[1]} pixels, as {said.name} says",
             "Download the product again",
         )
+
+
+def _overlap(said: Metadata, here: np.ndarray, wanted: str) -> str:
+    """Return whose bands stay: both, and a warning, where the detectors are mixed and not told apart."""
+    if wanted == "both" or said.detector_source == "expectedChannelsList" or not interleave(said.wavelength[here]):
+        return wanted
+    warnings.warn(
+        HsgeoWarning(
+            f"{said.name} does not tell the detectors of the bands from 900 to 1000 nm, which both measured, so "
+            f"overlap={wanted} leaves none out: the scene has the bands of both, interleaved. The reader option "
+            "overlap=both says that this is meant."
+        ),
+        stacklevel=2,
+    )
+    return "both"
 
 
 def _probes(good: np.ndarray, dead: np.ndarray) -> tuple[int, ...]:

@@ -99,8 +99,51 @@ def test_two_products_need_a_choice(tmp_path):
     product = bundle(tmp_path / "in" / "P2-IMAGE.TIF").product(PATTERN, what="product P")
     assert sorted(product.sizes) == [n.replace("P1", "P2") for n in sorted(FILES)]
     shutil.copytree(folder(tmp_path / "twin" / "a"), tmp_path / "twin" / "b")
-    with pytest.raises(SceneError, match="2 products"):
+    with pytest.raises(SceneError, match=r"2 products.* a/P1, b/P1"):
         bundle(tmp_path / "twin").product(PATTERN, what="product P")
+
+
+def test_folders_are_searched_four_levels_down(tmp_path):
+    inside = folder(tmp_path / "1/2/3/4")
+    (inside / "circle").symlink_to(tmp_path)
+    (tmp_path / "readme.html").touch()
+    assert "P1-METADATA.XML" in peek(tmp_path)
+    product = bundle(tmp_path).product(PATTERN, what="product P")
+    assert product.path("1/2/3/4/P1-METADATA.XML").read_bytes() == b"<a/>"
+    assert len(product.sizes) == 3
+    folder(tmp_path / "x/y/z", {n.replace("P1", "P2"): d for n, d in FILES.items()})
+    with pytest.raises(SceneError, match=r"2 products.* P1, P2"):
+        bundle(tmp_path).product(PATTERN, what="product P")
+    folder(tmp_path / "near", FILES)  # what is there at once is what was meant
+    assert sorted(bundle(tmp_path).product(PATTERN, what="product P").sizes)[0].startswith("near/")
+    folder(tmp_path / "deep/1/2/3/4/5")
+    assert "P1-METADATA.XML" not in peek(tmp_path / "deep")
+    with pytest.raises(SceneError, match="0 products"):
+        bundle(tmp_path / "deep").product(PATTERN, what="product P")
+
+
+def test_archives_further_down_are_found_too(tmp_path):
+    (tmp_path / "1/2/3").mkdir(parents=True)
+    inner = zipped(tmp_path / "P1.zip").rename(tmp_path / "1/2/3/P1.zip")
+    product = bundle(tmp_path).product(PATTERN, what="product P")
+    assert product.path("P1/P1-IMAGE.TIF").read_bytes() == FILES["P1-IMAGE.TIF"]
+    tarred(tmp_path / "1/2/3/order.tar.gz", {"P1.zip": inner.read_bytes()})
+    inner.unlink()
+    product = bundle(tmp_path).product(PATTERN, what="product P")
+    assert product.path("P1/P1-METADATA.XML").read_bytes() == b"<a/>"
+
+
+def test_the_search_begins_no_folder_after_its_limit(tmp_path, monkeypatch):
+    folder(tmp_path / "a/a/P1")
+    for k in range(30):
+        folder(tmp_path / f"b{k:02d}/b/b", {"x.txt": b""})
+    monkeypatch.setattr(module, "MOST", 200)
+    monkeypatch.setattr(module, "GLANCE", 200)
+    assert len(peek(tmp_path)) < 30
+    with pytest.raises(SceneError, match="0 products"):
+        bundle(tmp_path).product(PATTERN, what="product P")
+    monkeypatch.setattr(module, "MOST", 1000)
+    assert len(bundle(tmp_path).product(PATTERN, what="product P").sizes) == 3
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz"])

@@ -234,12 +234,41 @@ def test_archives_as_delivered(tmp_path, ending, cache):
     assert_right(open_scene(path, options=BOTH))
 
 
+ORDER = "dims_op_oc_oc-en_700000001_1/ENMAP.HSI.L2A"
+
+
+@pytest.mark.parametrize("between", ["", "ENMAP-HSI-L2ADT0000001867_8-2022-07-24T10_45_26.123_x"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_orders_unpacked_by_hand_open_by_their_outer_folder(tmp_path, folder, between, packed):
+    where = tmp_path / ORDER / between
+    (tmp_path / ORDER).parent.mkdir()
+    (tmp_path / ORDER).with_name("readme.html").touch()
+    if packed:
+        where.mkdir(parents=True)
+        shutil.make_archive(str(where / L2A), "zip", folder)
+    else:
+        shutil.copytree(folder, where / L2A)
+    for path in (tmp_path / "dims_op_oc_oc-en_700000001_1", tmp_path / ORDER):
+        assert EnmapReader().score(path) == 2
+        assert_right(open_scene(path, options=BOTH))
+    shutil.copytree(tmp_path / ORDER, tmp_path / f"{ORDER}2")
+    with pytest.raises(SceneError, match=rf"2 {'archives' if packed else 'products'}.*L2A/.*{L2A}.*L2A2/.*{L2A}"):
+        open_scene(tmp_path / "dims_op_oc_oc-en_700000001_1")
+
+
 def test_every_file_of_the_product_opens_it(folder):
     for name in ("METADATA.XML", "SPECTRAL_IMAGE.TIF"):
         assert find_reader(folder / f"{L2A}-{name}")[0] == "enmap"
         assert open_scene(folder / f"{L2A}-{name}").sizes["y"] == HEIGHT
     assert find_reader(folder)[0] == find_reader(folder.parent)[0] == "enmap"
     assert find_reader(raster(folder, "QL_QUALITY_CLOUD"))[0] == "enmap"  # which says what to give instead
+
+
+def test_both_names_of_the_metadata_are_one_product(copy):
+    plain = copy / f"{L2A}-METADATA.XML"
+    plain.with_suffix(".XML.XML").write_text("the plain one stands before it")
+    for path in (copy, plain, raster(copy)):
+        assert_right(open_scene(path, options=BOTH))
 
 
 RADIANCE = np.where(np.isnan(TRUTH), np.nan, TRUTH / 10 + 0.01).astype(np.float32)
