@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hsgeo_sensors.common.hdf5 import open_hdf5
+from hsgeo_sensors.common.hdf5 import open_hdf5, read_into
 from hsgeo_sensors.common.lazy import LazyRaster
 from hsgeo_sensors.prisma.levels import DETECTORS, Contents
 
@@ -153,11 +153,13 @@ def _parts(
     codes = None if errors is None else np.empty((step, *inner), errors.dtype)
     for low in range(0, size, step):
         part = slice(low, min(low + step, size))
-        box, to = np.s_[first.start + low : first.start + part.stop, span, last], np.s_[: part.stop - low]
-        cube.read_direct(numbers, box, to)
-        if codes is not None:
-            errors.read_direct(codes, box, to)
-        yield part, numbers[to], None if codes is None else codes[to]
+        start = first.start + low, span.start, last.start
+        stored = numbers[: part.stop - low]
+        read_into(cube, start, stored)
+        found = None if codes is None else codes[: part.stop - low]
+        if found is not None:
+            read_into(errors, start, found)
+        yield part, stored, found
 
 
 def _runs(targets: np.ndarray, slots: np.ndarray) -> Iterator[tuple[slice, slice]]:
