@@ -8,6 +8,8 @@ ends and the next begins. Its band centres may stand in an ``.spc`` file only.
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +17,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import SceneError
+from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo_sensors.aviris.angles import angles_of
-from hsgeo_sensors.aviris.names import AvirisName, companion
+from hsgeo_sensors.aviris.names import AvirisName, companion, said_by
 from hsgeo_sensors.aviris.sides import columns, overlapped, spectrometers
 from hsgeo_sensors.common.assemble import assemble
 from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
 from hsgeo_sensors.common.lazy import decode
-from hsgeo_sensors.common.scale import Scale, decide_scale, quantity_of
+from hsgeo_sensors.common.sample import Sample, windows
+from hsgeo_sensors.common.scale import Scale, check_scale, decide_scale
 from hsgeo_sensors.config import AvirisOptions
 from hsgeo_sensors.envi.header import EnviHeader, find_pair, read_header
 from hsgeo_sensors.envi.raster import Raster, header_bands, header_scale
@@ -33,6 +36,8 @@ UNITS = "uW cm-2 nm-1 sr-1"
 """Of the radiance of all instruments of the family."""
 FILL = -9999.0
 FILL_CLASSIC = -50.0  # of AVIRIS Classic's integer radiance, in stored numbers; its header does not say it
+LIKELY, MOST = 75.0, 2.0  # three quarters of all reflectances of a line lie below 2 even where a retrieval went wild
+DEEP = ((0.0, 400.0), (1330.0, 1460.0), (1780.0, 1980.0), (2450.0, 3000.0))  # nm; no light is left, numbers are wild
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class _Found:
     name: AvirisName | None
     key: str
     quantity: str
+    stated: bool  # by user, name or header; else it was assumed
 
     @property
     def integer(self) -> bool:
@@ -89,17 +95,17 @@ def open_envi(
         )
     header = read_header(pair[0])
     text = " ".join(header.text(key) or "" for key in ("description", "data units"))
-    quantity = chosen.quantity or (name and name.quantity) or quantity_of(chosen, text)
-    cube = _Found(pair[1], header, name, name.granule if name else pair[1].stem, quantity)
+    quantity, stated = _quantity(pair[1], header, name, chosen)
+    cube = _Found(pair[1], header, name, name.granule if name else pair[1].stem, quantity, stated)
     centres, widths, source = _centres(cube, chosen)
     labels = spectrometers(centres)
     nodata = _nodata(cube, chosen)
     raw = Image(header, pair[1])
-    scale = _scale(cube, chosen, text, nodata, raw)
-    raw.gain, raw.offset, raw.nodata = scale.gain, scale.offset, nodata
     listed = header.numbers("bbl")
     if listed is not None and len(listed) != len(centres):
         raise SceneError(f"{header.path} has {len(listed)} bbl values for {len(centres)} bands", "one for each band")
+    scale = _scale(cube, chosen, text, nodata, raw, _usable(centres, listed))
+    raw.gain, raw.offset, raw.nodata = scale.gain, scale.offset, nodata
     std, std_source = _std(cube, chosen, centres)
     angles, hour, angles_source = angles_of(
         pair[1], cube.key, chosen.observation, (header.sizes["y"], header.sizes["x"])
@@ -155,6 +161,41 @@ class Image(Raster):
         return raw
 
 
+def _quantity(path: Path, header: EnviHeader, name: AvirisName | None, chosen: AvirisOptions) -> tuple[str, bool]:
+    """Return the quantity, and whether it is said: by the user, the name, the header, or what is delivered beside."""
+    said = chosen.quantity or (said_by(path.name) if name is None else name.quantity)
+    if said is None:
+        text = " ".join(header.text(key) or "" for key in ("description", "data units")).lower()
+        words = {word for word in ("reflectance", "radiance") if re.search(rf"(?<![a-z]){word}", text)}
+        if not words and re.search(r"(?<![a-z])sr(?![a-z])", (header.text("data units") or "").lower()):
+            words = {"radiance"}  # per steradian
+        said = words.pop() if len(words) == 1 else None
+    if said is not None:
+        return said, True
+    if header.text("reflectance scale factor") or header.text("data reflectance gain values"):
+        return "reflectance", True
+    if chosen.gain is not None or (name is not None and name.scene):
+        return "radiance", True
+    tables = [] if name is None or header.dtype.kind == "f" else sorted(path.parent.glob(f"{name.granule}*.gain"))
+    if not tables:
+        return "reflectance", False
+    warnings.warn(
+        f"{path} does not say what it holds; it is read as radiance, because {tables[0].name} lies beside it. The "
+        "reader option quantity=radiance confirms this, quantity=reflectance overrides it.",
+        HsgeoWarning,
+        stacklevel=2,
+    )
+    return "radiance", True
+
+
+def _usable(centres: np.ndarray, listed: np.ndarray | None) -> np.ndarray:
+    """Mark the bands whose numbers can be judged by."""
+    clear = np.ones(len(centres), bool) if listed is None else listed > 0
+    for low, high in DEEP:
+        clear &= (centres < low) | (centres > high)
+    return clear
+
+
 def _centres(cube: _Found, chosen: AvirisOptions) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Return centres and widths, nm, in the file's order: of the options, the header, or the ``.spc`` file."""
     bands = cube.header.sizes["band"]
@@ -180,10 +221,11 @@ def _nodata(cube: _Found, chosen: AvirisOptions) -> float:
     return FILL_CLASSIC if cube.classic and cube.quantity == "radiance" and cube.integer else FILL
 
 
-def _scale(cube: _Found, chosen: AvirisOptions, text: str, nodata: float, raw: Image) -> Scale:
+def _scale(cube: _Found, chosen: AvirisOptions, text: str, nodata: float, raw: Image, usable: np.ndarray) -> Scale:
     """Say what a stored number is worth; a factor that no file states is an error."""
     bands = cube.header.sizes["band"]
-    said = header_scale(cube.header)
+    said, shape = header_scale(cube.header, quantity=cube.quantity), (cube.header.sizes["y"], cube.header.sizes["x"])
+    sample = Sample(raw.stored, bands=bands, shape=shape, usable=usable)
     if chosen.scale is None and said is None:
         if cube.quantity == "radiance" and (cube.integer or chosen.gain is not None):
             table = companion(cube.path, cube.key, "*.gain", said=chosen.gain)
@@ -191,7 +233,8 @@ def _scale(cube: _Found, chosen: AvirisOptions, text: str, nodata: float, raw: I
                 raise SceneError(
                     f"{cube.path} holds radiance as whole numbers, and there is no .gain file of {cube.key} beside it",
                     "the .gain file that is delivered with the image: one factor for each band",
-                    "Put it beside the image, or name it with the reader option gain=PATH",
+                    "Put it beside the image, or name it with the reader option gain=PATH; if it holds reflectance, "
+                    "say quantity=reflectance",
                 )
             factors = columns(table, rows=bands, least=1, what="gain")[:, 0]
             if not (factors > 0).all():
@@ -199,20 +242,32 @@ def _scale(cube: _Found, chosen: AvirisOptions, text: str, nodata: float, raw: I
                     f"{table} has factors that are not positive", "numbers to divide by, one for each band"
                 )
             return Scale(1.0 / factors, np.full(bands, chosen.offset or 0.0), table.name)
-        if cube.quantity == "reflectance" and not cube.integer:
+        if cube.quantity == "reflectance" and not cube.integer and cube.stated and _plausible(sample, nodata):
             where = np.full(bands, chosen.offset or 0.0)
             return Scale(np.ones(bands), where, "reflectance as stored: AVIRIS products in floating point are 0 to 1")
-    return decide_scale(
+    scale = decide_scale(
         chosen,
         bands=bands,
-        shape=(cube.header.sizes["y"], cube.header.sizes["x"]),
+        shape=shape,
         said=said,
         text=text,
         quantity=cube.quantity,
         nodata=nodata,
-        probe=lambda rows, cols: raw.stored(np.arange(bands), rows, cols),
+        probe=sample,
         name=str(cube.path),
     )
+    check_scale(scale, quantity=cube.quantity, sample=sample, nodata=nodata, name=str(cube.path))
+    return scale
+
+
+def _plausible(sample: Sample, nodata: float) -> bool:
+    """Say whether numbers that should be reflectance from 0 to 1 can be that."""
+    for grid in (3, 7):
+        values = np.concatenate([sample(*box).ravel() for box in windows(sample.shape, grid)])
+        values = values[np.isfinite(values) & (values != nodata)]
+        if values.size:
+            return float(np.percentile(values, LIKELY)) <= MOST
+    return True
 
 
 def _std(cube: _Found, chosen: AvirisOptions, centres: np.ndarray) -> tuple[Image | None, str]:

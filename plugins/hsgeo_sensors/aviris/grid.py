@@ -16,6 +16,7 @@ import numpy as np
 
 from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo_sensors.common.georef import quiet_crs
+from hsgeo_sensors.common.hdf5 import is_variable
 
 __all__ = ["Grid", "dimension", "grid_of"]
 
@@ -84,6 +85,8 @@ def grid_of(file: Any, field: str, shape: tuple[int, int], axes: tuple[int, int]
     if mapping is None or {dimension(file[field], axis) for axis in axes} <= SENSOR:
         return _unmapped(file, shape, name)
     transform, about = _placed(file, mapping, shape, name)
+    if transform is None:
+        return _unmapped(file, shape, name)
     return Grid(_crs(mapping, name), transform, about=about)
 
 
@@ -143,10 +146,11 @@ def _crs(mapping: Any, name: str) -> Any:
 
 
 def _placed(file: Any, mapping: Any, shape: tuple[int, int], name: str) -> tuple[Any, str]:
-    """Return the affine of the map grid, checked against the coordinates."""
+    """Return the affine of the map grid, checked against the coordinates; None where the file has neither."""
     from affine import Affine
 
-    said = _text(mapping.attrs.get("GeoTransform"))
+    said = mapping.attrs.get("GeoTransform")
+    said = " ".join(str(n) for n in said.tolist()) if isinstance(said, np.ndarray) and said.size == 6 else _text(said)
     transform = None
     if said:
         try:
@@ -157,10 +161,8 @@ def _placed(file: Any, mapping: Any, shape: tuple[int, int], name: str) -> tuple
         if transform.is_degenerate:
             raise SceneError(f"{name} has GeoTransform {said!r}", "pixels with an area", DO)
     homes = (file, file.get(TABLE, file))
-    axes = [next((h[key] for h in homes if key in h), None) for key in ("northing", "easting")]
+    axes = [next((h[key] for h in homes if key in h and is_variable(h[key])), None) for key in ("northing", "easting")]
     if any(axis is None for axis in axes):
-        if transform is None:
-            raise SceneError(f"{name} has neither a GeoTransform nor easting and northing", "one of them", DO)
         return transform, "GeoTransform of the file"
     if [axis.shape for axis in axes] != [(shape[0],), (shape[1],)]:
         raise SceneError(
@@ -246,6 +248,8 @@ def _swath(file: Any, shape: tuple[int, int], mapping: Any, name: str) -> Grid:
         )
     crs = _crs(mapping, name)
     transform, about = _placed(file, mapping, x.shape, name)
+    if transform is None:
+        raise SceneError(f"{name} has neither a GeoTransform nor easting and northing", "one of them", DO)
     _compare(file, (x, y), shape, places, crs, transform, name)
     table = (x.name, y.name, x.shape, crs, transform)
     lat, lon = places
@@ -255,7 +259,10 @@ def _swath(file: Any, shape: tuple[int, int], mapping: Any, name: str) -> Grid:
 
 def _places(file: Any, shape: tuple[int, int], name: str) -> list[str | None]:
     """Return the variables of latitude and longitude."""
-    places = [next((key for key in keys if key in file), None) for keys in (("lat", "latitude"), ("lon", "longitude"))]
+    places = [
+        next((key for key in keys if key in file and is_variable(file[key])), None)
+        for keys in (("lat", "latitude"), ("lon", "longitude"))
+    ]
     for key in places:
         if key is not None and file[key].shape != shape:
             raise SceneError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from hsgeo.errors import SceneError
+from hsgeo_sensors.envi.header import find_pair
 
-__all__ = ["AvirisName", "companion", "data_file", "same_granule"]
+__all__ = ["AvirisName", "companion", "cubes_in", "data_file", "said_by", "same_granule"]
 
 GRANULES = {
     "AVIRIS-Classic": re.compile(r"f(?P<date>\d{6})t\d{2}p\d{2}_?r\d{2}", re.IGNORECASE),
@@ -34,14 +36,15 @@ AUXILIARY = {
 }
 CUBES = {
     "rfl": "reflectance",
-    "corr": "reflectance",
     "refl": "reflectance",
     "reflectance": "reflectance",
     "rdn": "radiance",
     "rad": "radiance",
     "radiance": "radiance",
-    "sc01": "radiance",
 }
+CORRECTED = "corr"  # in names of JPL's reflectance; where the name says radiance too, something else was corrected
+SCENE = re.compile(r"sc\d\d")  # the parts of a flight line of AVIRIS Classic, delivered as radiance
+LIKELY = re.compile(r"(f\d{6}t|ang\d{8}t|av[35]\d{8}t).*\.(hdr|nc)$", re.IGNORECASE)  # before a name is taken apart
 UNPACKED = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
@@ -61,6 +64,8 @@ class AvirisName:
         What a file that is no cube holds.
     date, clock : str
         Digits of the acquisition: ``yyyymmdd``, and ``hhmmss`` (UTC) or an empty text where only the day is known.
+    scene : bool
+        Whether it names one of the scenes of an AVIRIS Classic flight line (``sc02``), which are delivered as radiance.
     """
 
     sensor: str
@@ -69,6 +74,7 @@ class AvirisName:
     auxiliary: str | None
     date: str
     clock: str
+    scene: bool = False
 
     @classmethod
     def of(cls, name: str) -> AvirisName | None:
@@ -77,20 +83,19 @@ class AvirisName:
             found = pattern.match(name)
             if found is None:
                 continue
-            words = [word for word in re.split(r"[^a-z0-9]+", name[found.end() :].lower()) if word]
+            rest = name[found.end() :]
+            words = _words(rest)
             date = found["date"]
             if len(date) == 6:
                 date = ("19" if int(date[:2]) >= FIRST_YEAR else "20") + date
             return cls(
                 sensor,
                 found[0],
-                next(
-                    (CUBES[word] for kind in ("reflectance", "radiance") for word in words if CUBES.get(word) == kind),
-                    None,
-                ),
+                said_by(rest) or ("reflectance" if CORRECTED in words else None),
                 next((AUXILIARY[word] for word in words if word in AUXILIARY), None),
                 date,
                 found.groupdict().get("clock") or "",
+                any(SCENE.fullmatch(word) for word in words),
             )
         return None
 
@@ -100,6 +105,23 @@ class AvirisName:
         day = f"{self.date[:4]}-{self.date[4:6]}-{self.date[6:]}"
         c = self.clock
         return f"{day}T{c[:2]}:{c[2:4]}:{c[4:]}" if c else day
+
+
+def said_by(text: str) -> str | None:
+    """Return the quantity that a name states.
+
+    Parameters
+    ----------
+    text : str
+        A file name, or what is left of it.
+
+    Returns
+    -------
+    str or None
+        ``"reflectance"``, whose name may have the words of both; ``"radiance"``; None: no word of either.
+    """
+    said = {CUBES[word] for word in _words(text) if word in CUBES}
+    return next((kind for kind in ("reflectance", "radiance") if kind in said), None)
 
 
 def data_file(path: Path) -> Path:
@@ -121,7 +143,7 @@ def data_file(path: Path) -> Path:
         If a folder holds no cube, or several; or the path is an archive or a file that is no cube.
     """
     if path.is_dir():
-        cubes = _cubes(path)
+        cubes = cubes_in(path)
         if len(cubes) != 1:
             listed = ", ".join(p.name for p in cubes[:4]) or "none"
             raise SceneError(
@@ -138,7 +160,7 @@ def data_file(path: Path) -> Path:
         )
     name = AvirisName.of(path.name)
     if name is not None and name.auxiliary is not None:
-        near = ", ".join(p.name for p in _cubes(path.parent) if name.granule in p.name)
+        near = ", ".join(p.name for p in cubes_in(path.parent) if name.granule in p.name)
         raise SceneError(
             f"{path} holds {name.auxiliary} of {name.granule}, not spectra",
             "a radiance or reflectance cube of the granule",
@@ -210,19 +232,32 @@ def same_granule(path: Path, key: str) -> None:
         raise SceneError(f"{path} is of {there.granule}", f"a file of {here.granule}", "Name the one of this granule")
 
 
-def _cubes(folder: Path) -> list[Path]:
-    found = []
-    for path in sorted(folder.iterdir()):
-        name = AvirisName.of(path.name)
-        if name is None or name.auxiliary is not None or name.quantity is None or not path.is_file():
-            continue
-        if path.suffix.lower() == ".nc" or (path.suffix.lower() != ".hdr" and _headed(path)):
-            found.append(path)
-    return found
+def cubes_in(folder: Path) -> list[Path]:
+    """Find the cubes in a folder, by their names.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of a granule, or any other.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Files of granules that are not auxiliary: those whose names say what they hold, else those that do not say it.
+    """
+    with os.scandir(folder) as entries:
+        likely = sorted(entry.name for entry in entries if LIKELY.match(entry.name))
+    stated, others = set(), set()
+    for path in (folder / name for name in likely):
+        pair = find_pair(path) if path.suffix.lower() == ".hdr" else (path, path)
+        name = AvirisName.of(pair[1].name) if pair is not None else None
+        if pair is not None and name is not None and name.auxiliary is None and pair[1].is_file():
+            (stated if name.quantity or name.scene else others).add(pair[1])
+    return sorted(stated or others)
 
 
-def _headed(path: Path) -> bool:
-    return path.with_name(path.name + ".hdr").is_file() or path.with_suffix(".hdr").is_file()
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
 
 
 def _common(left: str, right: str) -> int:

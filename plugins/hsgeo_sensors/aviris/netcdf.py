@@ -20,7 +20,7 @@ from hsgeo_sensors.aviris.grid import Grid, dimension, grid_of
 from hsgeo_sensors.aviris.names import AvirisName, companion
 from hsgeo_sensors.common.assemble import assemble, to_time
 from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
-from hsgeo_sensors.common.hdf5 import open_hdf5, sides_of_chunks
+from hsgeo_sensors.common.hdf5 import is_variable, open_hdf5, sides_of_chunks
 from hsgeo_sensors.common.lazy import LazyRaster, decode
 from hsgeo_sensors.config import AvirisOptions
 
@@ -33,6 +33,7 @@ WORDS = {
     "radiance": ("radiance", "rdn", "rad"),
     "uncertainty": ("uncertainty", "unc", "reflectance_uncertainty"),
 }
+WAVES = ("wavelength", "wavelengths", "wl", "bands_wavelength")
 ACROSS = ("easting", "x", "sample", "samples")  # names of the dimension along the rows
 FILL = -9999.0
 LAYOUT = "an AVIRIS netCDF-4 file: one three-dimensional variable with the wavelength of each band beside it"
@@ -240,9 +241,8 @@ def _find(file: Any, path: Path, kinds: tuple[str, ...]) -> Cube:
     axes = _axes(file, data, path)
     shape = (data.shape[axes[1]], data.shape[axes[2]])
     fill = _fill(data)
-    return Cube(
-        field, kind, data.shape[axes[0]], shape, axes, FILL if fill is None else fill, gain or 1.0, offset or 0.0
-    )
+    fill = FILL if fill is None or np.isnan(fill) else fill
+    return Cube(field, kind, data.shape[axes[0]], shape, axes, fill, gain or 1.0, offset or 0.0)
 
 
 def _kind(name: str) -> str | None:
@@ -250,12 +250,15 @@ def _kind(name: str) -> str | None:
 
 
 def _axes(file: Any, data: Any, path: Path) -> tuple[int, int, int]:
-    """Return the stored positions of band, row and column: the band axis is the one as long as the wavelengths."""
-    wave = _beside(file, data.name, ("wavelength", "wavelengths", "wl", "bands_wavelength"))
-    if wave is None:
+    """Return the stored positions of band, row and column.
+
+    The band axis is the one whose dimension is named so, else the one as long as the wavelengths.
+    """
+    wave = _beside(file, data.name, WAVES)
+    named = [axis for axis in range(3) if dimension(data, axis) in WAVES]
+    if wave is None and not named:
         return 0, 1, 2  # the wavelengths may be an option; (band, row, column) is the layout of the products
-    count = wave.shape[0] if wave.ndim == 1 else -1
-    places = [axis for axis in range(3) if data.shape[axis] == count]
+    places = [axis for axis in named or range(3) if wave is None or data.shape[axis] == wave.shape[0]]
     if not places:
         raise SceneError(f"{path} has {wave.shape} wavelengths for a cube of {data.shape}", LAYOUT, "Download it again")
     band = 0 if 0 in places else places[-1]
@@ -270,8 +273,9 @@ def _beside(file: Any, field: str, names: tuple[str, ...]) -> Any:
     groups = [file[field].parent, *(file[g] for g in ("sensor_band_parameters",) if g in file), file]
     for group in groups:
         for child in group:
-            if child.lower() in names and hasattr(group[child], "ndim") and group[child].ndim == 1:
-                return group[child]
+            data = group[child] if child.lower() in names else None
+            if getattr(data, "ndim", 0) == 1 and is_variable(data):
+                return data
     return None
 
 

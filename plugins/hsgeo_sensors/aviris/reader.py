@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from hsgeo_sensors.aviris.envi import open_envi
-from hsgeo_sensors.aviris.names import UNPACKED, AvirisName, data_file
+from hsgeo_sensors.aviris.names import UNPACKED, AvirisName, cubes_in, data_file
 from hsgeo_sensors.aviris.netcdf import is_aviris, open_netcdf
 from hsgeo_sensors.config import AvirisOptions, parse
 from hsgeo_sensors.envi.header import find_pair, read_header
@@ -28,23 +28,26 @@ class AvirisReader:
     """Name of a file that `synthesize` writes."""
 
     def score(self, path: Path) -> int:
-        """Return 2 for a file or folder with an AVIRIS name, or whose header names the instrument; else 0."""
+        """Return 2 for an AVIRIS name or a header that names the instrument, 1 for other folders with cubes, else 0."""
         try:
             name = AvirisName.of(path.name)
             if path.is_dir():
-                return 2 if name is not None and not any((path / file).exists() for file in ZARR) else 0
+                if any((path / file).exists() for file in ZARR):
+                    return 0
+                return 2 if name is not None else int(bool(cubes_in(path)))
             if path.suffix.lower() in NETCDF:
                 return 2 if name is not None or is_aviris(path) else 0
             if name is not None and path.name.lower().endswith(UNPACKED):
                 return 2
             if not EnviReader().score(path):
                 # a data file of an AVIRIS name that has lost its header gets our message
-                return 2 if name is not None and name.quantity and path.is_file() and not path.suffix else 0
+                said = name is not None and (name.quantity or name.scene)
+                return 2 if said and path.is_file() and not path.suffix else 0
             if name is not None:
                 return 2
             pair = find_pair(path)
-            said = read_header(pair[0] if pair else path).text("sensor type") or ""
-            return 2 if "aviris" in said.lower() else 0
+            sensor = read_header(pair[0] if pair else path).text("sensor type") or ""
+            return 2 if "aviris" in sensor.lower() else 0
         except Exception:  # what cannot be looked at is not ours
             return 0
 

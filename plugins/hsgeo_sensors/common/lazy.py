@@ -120,10 +120,11 @@ def decode(raw: np.ndarray, gain: np.ndarray, offset: np.ndarray, nodata: float 
     """
     out = np.empty(raw.shape, np.float32)
     floating = raw.dtype.kind == "f"
-    for k, plane in enumerate(raw):
-        out[k] = np.multiply(plane, gain[k], dtype=np.float64) + offset[k]
-        if nodata is not None:
-            out[k][plane == nodata] = np.nan
-        if floating:
-            out[k][~np.isfinite(plane)] = np.nan
+    with np.errstate(over="ignore", invalid="ignore"):  # wild numbers become infinite and then NaN
+        for k, plane in enumerate(raw):
+            out[k] = np.multiply(plane, gain[k], dtype=np.float64) + offset[k]
+            if nodata is not None:
+                out[k][plane == nodata] = np.nan
+            if floating:
+                out[k][~np.isfinite(out[k])] = np.nan
     return out

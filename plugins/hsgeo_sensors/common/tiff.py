@@ -12,7 +12,7 @@ import numpy as np
 
 from hsgeo.errors import SceneError
 
-__all__ = ["check_complete", "open_tiff", "read_tiff"]
+__all__ = ["check_complete", "masked", "open_tiff", "read_mask", "read_tiff"]
 
 _filters = threading.Lock()
 
@@ -133,3 +133,60 @@ def read_tiff(
             return file.read(bands, window=Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
     except RasterioError as error:
         raise OSError(f"{path.name}: {error}") from error
+
+
+def read_mask(
+    path: Path, rows: tuple[int, int], cols: tuple[int, int], *, alpha: int | None = None, quiet: bool = True
+) -> np.ndarray:
+    """Read one window of the mask of a file: internal, ``.msk`` beside it, or an alpha band.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    rows, cols : tuple of int
+        First and one past the last.
+    alpha : int, optional
+        Number of the alpha band, which GDAL takes for a mask in files of two or four bands only.
+    quiet : bool
+        As of `open_tiff`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (rows, columns)
+        True where nothing was measured.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    from rasterio.errors import RasterioError
+    from rasterio.windows import Window
+
+    window = Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
+    try:
+        with open_tiff(path, quiet=quiet) as file:
+            return masked(file, window, alpha=alpha)
+    except RasterioError as error:
+        raise OSError(f"{path.name}: {error}") from error
+
+
+def masked(file: Any, window: Any, *, alpha: int | None) -> np.ndarray:
+    """Read one window of the mask of an open file.
+
+    Parameters
+    ----------
+    file : rasterio.DatasetReader
+        From `open_tiff`.
+    window : rasterio.windows.Window
+        Where.
+    alpha : int or None
+        As of `read_mask`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (rows, columns)
+        True where nothing was measured.
+    """
+    return np.asarray((file.read_masks(1, window=window) if alpha is None else file.read(alpha, window=window)) == 0)

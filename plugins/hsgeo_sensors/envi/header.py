@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from hsgeo.errors import SceneError
+from hsgeo.errors import HsgeoWarning, SceneError
 from hsgeo_sensors.common.georef import quiet_crs
 
 __all__ = ["EnviHeader", "find_pair", "read_header"]
 
 TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
+ODD = re.compile(r"[+-]?(nan(\(.*\))?|1\.#(qnan|snan|ind|nan)\d*)", re.IGNORECASE)
+PLACELESS = ("arbitrary", "unknown", "none", "")
+DATUMS = (
+    ({"wgs84", "dwgs1984", "wgs1984"}, (32600, 60, 32700, 4326)),
+    ({"nad83", "northamerica1983", "northamerican1983", "dnorthamerican1983"}, (26900, 23, 0, 4269)),
+    ({"nad27", "northamerica1927", "northamerican1927", "dnorthamerican1927"}, (26700, 22, 0, 4267)),
+)
+"""What map info calls a datum, without blanks and signs; EPSG codes before the zones of UTM north, how many zones there
+are, UTM south (0: there is none), and geographic."""
 AXES = {"bsq": ("band", "y", "x"), "bil": ("y", "band", "x"), "bip": ("y", "x", "band")}
 
 
@@ -57,7 +68,7 @@ class EnviHeader:
         if value is None or not value.strip():
             return None
         try:
-            return np.array([float(part) for part in value.replace(",", " ").split()])
+            return np.array([_number(part) for part in value.replace(",", " ").split()])
         except ValueError:
             raise SceneError(f"{self.path} has words in {key!r}", "numbers", "Repair the header") from None
 
@@ -115,12 +126,16 @@ class EnviHeader:
         return Affine(a, b, east - a * left - b * up, d, e, north - d * left - e * up)
 
     def crs(self) -> Any:
-        """Return the CRS of ``coordinate system string``, else of a UTM or geographic ``map info``; None if neither."""
+        """Return the CRS of ``coordinate system string``, else of a UTM or geographic ``map info``.
+
+        None where the header has neither, or an arbitrary one; and, with a warning, where its words name none that is
+        known here.
+        """
         from rasterio.crs import CRS
         from rasterio.errors import CRSError
 
-        wkt = self.text("coordinate system string")
-        if wkt and wkt.strip():
+        wkt = (self.text("coordinate system string") or "").strip()
+        if wkt:
             try:
                 return quiet_crs(partial(CRS.from_wkt, morph_from_esri_dialect=True), wkt)
             except CRSError:
@@ -129,11 +144,20 @@ class EnviHeader:
                 except CRSError:
                     pass  # the map info may still say it
         parts = self._map_info() or []
-        if not parts or not any(re.sub(r"[-_ ]", "", p).lower() in ("wgs84", "dwgs1984", "wgs1984") for p in parts):
-            return None
-        if parts[0].upper() == "UTM" and len(parts) > 8 and parts[7].isdigit() and 1 <= int(parts[7]) <= 60:
-            return CRS.from_epsg((32700 if parts[8].lower().startswith("s") else 32600) + int(parts[7]))
-        return CRS.from_epsg(4326) if parts[0].lower().startswith("geographic") else None
+        if (code := _epsg(parts)) is not None:
+            return CRS.from_epsg(code)
+        if wkt or (parts and parts[0].lower() not in PLACELESS):
+            self.transform()  # what cannot be read at all is an error of its own
+            said = f"coordinate system string {wkt[:200]!r}" if wkt else f"map info {{{', '.join(parts)}}}"
+            warnings.warn(
+                f"{self.path} has the {said}, which names no reference system that is known here: the scene has its "
+                "coordinates without one, and so will what is made of it. Known without WKT are UTM and geographic "
+                "coordinates on WGS-84, NAD83 and NAD27, in metres and degrees; give others as WKT in the header's "
+                "'coordinate system string'.",
+                HsgeoWarning,
+                stacklevel=2,
+            )
+        return None
 
     def _map_info(self) -> list[str] | None:
         value = self.text("map info")
@@ -161,11 +185,47 @@ def find_pair(path: Path) -> tuple[Path, Path] | None:
         for suffix in (*suffixes, *(s.upper() for s in suffixes)):
             if (found := base.with_name(base.name + suffix)).is_file():
                 return path, found
-        return None
+        fitting = _by_size(path, base)
+        return (path, fitting) if fitting is not None else None
     for header in (path.with_name(path.name + ".hdr"), path.with_suffix(".hdr"), path.with_suffix(".HDR")):
         if header.is_file() and header != path:
             return header, path
     return None
+
+
+def _by_size(path: Path, base: Path) -> Path | None:
+    """Return the one file of the same name, whatever its suffix, that is as large as the header says."""
+    try:
+        header = read_header(path)
+        size = header.integer("header offset", 0) + math.prod(header.sizes.values()) * header.dtype.itemsize
+        with os.scandir(path.parent) as entries:  # not glob: names have brackets
+            named = [
+                e for e in entries if e.name.startswith(base.name + ".") and "." not in e.name[len(base.name) + 1 :]
+            ]
+            found = [e.name for e in named if e.is_file() and e.stat().st_size == size]
+    except (SceneError, OSError):
+        return None
+    return path.with_name(found[0]) if len(found) == 1 else None
+
+
+def _number(text: str) -> float:
+    """Read a number as C libraries write it: ``1.#QNAN``, ``-nan(ind)`` and the like are not a number."""
+    return math.nan if ODD.fullmatch(text) else float(text)
+
+
+def _epsg(parts: list[str]) -> int | None:
+    """Return the EPSG code of a map info, None where its words do not prove one."""
+    words = {re.sub(r"[-_ ]|datum", "", part.lower()) for part in parts}
+    datum = next((codes for names, codes in DATUMS if words & names), None)
+    unit = next((part.split("=", 1)[1].strip().lower() for part in parts if part.lower().startswith("units=")), "")
+    if datum is None:
+        return None
+    north, zones, south, degrees = datum
+    kind = parts[0].lower()
+    if kind == "utm" and len(parts) > 8 and parts[7].isdigit() and unit in ("", "meters", "metres", "meter", "m"):
+        zone = south if parts[8].lower().startswith("s") else north
+        return zone + int(parts[7]) if zone and 1 <= int(parts[7]) <= zones else None
+    return degrees if kind.startswith("geographic") and unit in ("", "degrees", "degree") else None
 
 
 def read_header(path: Path) -> EnviHeader:

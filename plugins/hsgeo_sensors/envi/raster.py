@@ -97,17 +97,26 @@ def header_bands(header: EnviHeader, options: RawOptions) -> tuple[np.ndarray, n
     return centres, None if widths is None else np.where(widths > 0, widths, np.nan)
 
 
-def header_scale(header: EnviHeader) -> tuple[np.ndarray, np.ndarray, str] | None:
-    """Return gains and offsets that the header states."""
+def header_scale(header: EnviHeader, *, quantity: str = "reflectance") -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Return gains and offsets that the header states, those of the quantity before others.
+
+    In ENVI's convention ``data gain values`` make radiance, ``data reflectance gain values`` reflectance; some files
+    have the first for reflectance.
+    """
     bands = header.sizes["band"]
-    gains, offsets = header.numbers("data gain values"), header.numbers("data offset values")
     factor = header.numbers("reflectance scale factor")
-    if gains is not None or offsets is not None:
+
+    def lines(kind: str) -> tuple[np.ndarray, np.ndarray, str] | None:
+        gains, offsets = header.numbers(f"{kind} gain values"), header.numbers(f"{kind} offset values")
+        if gains is None and offsets is None:
+            return None
         gains = np.ones(bands) if gains is None else gains
         offsets = np.zeros(bands) if offsets is None else offsets
         if len(gains) != bands or len(offsets) != bands:
             raise SceneError(f"{header.path} has {len(gains)} gains and {len(offsets)} offsets for {bands} bands")
-        return gains, offsets, "data gain values of the header"
-    if factor is not None and factor[0] > 0:
+        return gains, offsets, f"{kind} gain values of the header"
+
+    said = lines("data" if quantity == "radiance" else "data reflectance")
+    if said is None and factor is not None and factor[0] > 0:
         return np.full(bands, 1.0 / factor[0]), np.zeros(bands), "reflectance scale factor of the header"
-    return None
+    return said if said is not None or quantity == "radiance" else lines("data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import SceneError
+from hsgeo.errors import HsgeoWarning, SceneError
+from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.common.assemble import assemble
-from hsgeo_sensors.common.scale import decide_scale, quantity_of
+from hsgeo_sensors.common.sample import Sample, find_fill
+from hsgeo_sensors.common.scale import (
+    FAINT,
+    PLAUSIBLE,
+    Scale,
+    check_scale,
+    decide_scale,
+    quantity_of,
+    scaled_percentile,
+)
+from hsgeo_sensors.common.units import kind_of_unit
 from hsgeo_sensors.config import EnviOptions, parse
-from hsgeo_sensors.envi.header import find_pair, read_header
+from hsgeo_sensors.envi.header import EnviHeader, find_pair, read_header
 from hsgeo_sensors.envi.raster import Raster, header_bands, header_scale
 
 __all__ = ["EnviReader"]
@@ -76,7 +88,8 @@ class EnviReader:
         if pair is None:
             raise SceneError(
                 f"{path} has no data file beside it",
-                "x.hdr with x, x.img, x.dat, x.bsq, x.bil or x.bip; or x.img.hdr with x.img",
+                "x.hdr with x, x.img, x.dat, x.bsq, x.bil, x.bip or one other x.* of the size that the header says; or "
+                "x.img.hdr with x.img",
                 "Put header and data file into one folder",
             )
         header = read_header(pair[0])
@@ -89,39 +102,68 @@ class EnviReader:
             )
         bands = header.sizes["band"]
         centres, widths = header_bands(header, chosen)
-        nodata = chosen.nodata
-        if nodata is None and (said := header.numbers("data ignore value")) is not None:
-            nodata = float(said[0])
-        raw = Raster(header, pair[1])
-        text = " ".join(header.text(key) or "" for key in ("description", "z plot titles", "data units"))
-        quantity = quantity_of(chosen, text)
-        scale = decide_scale(
-            chosen,
-            bands=bands,
-            shape=(header.sizes["y"], header.sizes["x"]),
-            said=header_scale(header),
-            text=text,
-            quantity=quantity,
-            nodata=nodata,
-            probe=lambda rows, cols: raw.stored(np.arange(bands), rows, cols),
-            name=str(pair[1]),
-        )
-        raw.gain, raw.offset, raw.nodata = scale.gain, scale.offset, nodata
         listed = header.numbers("bbl")
         if listed is not None and len(listed) != bands:
             raise SceneError(f"{header.path} has {len(listed)} bbl values for {bands} bands", "one for each band")
+        good = default_good(centres) if listed is None else listed > 0
+        transform = header.transform()
+        raw = Raster(header, pair[1])
+        sample = Sample(raw.stored, bands=bands, shape=raw.shape[1:], usable=good)
+        nodata = chosen.nodata
+        if nodata is None and (said := header.numbers("data ignore value")) is not None and len(said):
+            nodata = float(said[0])
+        about: dict[str, str] = {}
+        if nodata is None or (chosen.nodata is None and np.isnan(nodata)):
+            nodata, about = find_fill(sample, name=str(pair[1]))
+        scale, quantity = _worth(header, chosen, sample, nodata, str(pair[1]))
+        raw.gain, raw.offset, raw.nodata = scale.gain, scale.offset, nodata
         sensor = header.text("sensor type") or ""
         return assemble(
             raw,
             wavelength=centres,
             fwhm=widths,
-            good=None if listed is None else listed > 0,
+            good=good,
             crs=header.crs(),
-            transform=header.transform(),
+            transform=transform,
             time=header.text("acquisition time"),
             quantity=quantity,
             units=header.text("data units"),
-            attrs={"sensor": "unknown" if sensor.lower() in ("", "unknown") else sensor},
+            attrs={"sensor": "unknown" if sensor.lower() in ("", "unknown") else sensor, **about},
             spectra_attrs={"scale_source": scale.source},
             chunks=chunks,
         )
+
+
+def _worth(
+    header: EnviHeader, chosen: EnviOptions, sample: Sample, nodata: float | None, name: str
+) -> tuple[Scale, str]:
+    """Return what the numbers are worth, and whether they are reflectance or radiance."""
+    text = " ".join(header.text(key) or "" for key in ("description", "z plot titles", "data units"))
+    radiant = kind_of_unit(header.text("data units") or "") == "radiance"
+    quantity = quantity_of(chosen, text, "radiance" if radiant else "")
+
+    scale = decide_scale(
+        chosen,
+        bands=sample.bands,
+        shape=sample.shape,
+        said=header_scale(header, quantity=quantity),
+        text=text,
+        quantity=quantity,
+        nodata=nodata,
+        probe=sample,
+        name=name,
+    )
+    silent = chosen.quantity is None and quantity == "reflectance" and "reflectance" not in text.lower()
+    if silent and scale.stated and scale.source.startswith("data gain values"):
+        high = scaled_percentile(scale, sample=sample, nodata=nodata)
+        if high is not None and not FAINT <= high <= PLAUSIBLE:
+            warnings.warn(
+                f"{name} has data gain values, which ENVI means for radiance, and with them 99 % of the numbers looked "
+                f"at lie below {high:.3g}, which is no reflectance: they are read as radiance. The reader option "
+                "quantity confirms this or overrides it.",
+                HsgeoWarning,
+                stacklevel=2,
+            )
+            return scale, "radiance"
+    check_scale(scale, quantity=quantity, sample=sample, nodata=nodata, name=name)
+    return scale, quantity

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import SceneError
+from hsgeo.errors import ConfigError, SceneError
+from hsgeo.plugin import Quality
+from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.common.assemble import assemble
 from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
 from hsgeo_sensors.common.lazy import LazyRaster, decode
-from hsgeo_sensors.common.scale import decide_scale, quantity_of
-from hsgeo_sensors.common.tiff import check_complete, open_tiff, read_tiff
+from hsgeo_sensors.common.sample import Sample, find_fill
+from hsgeo_sensors.common.scale import check_scale, decide_scale, quantity_of
+from hsgeo_sensors.common.tiff import check_complete, masked, open_tiff, read_mask, read_tiff
+from hsgeo_sensors.common.units import kind_of_unit
 from hsgeo_sensors.config import GeoTiffOptions, parse
 
 __all__ = ["GeoTiffReader"]
@@ -76,12 +81,21 @@ class GeoTiffReader:
 
 
 def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashable, int] | None) -> xr.Dataset:
-    bands = file.count
+    from rasterio.enums import ColorInterp, MaskFlags
+
     dtype = file.dtypes[0]
     if dtype.startswith("complex") or np.dtype(dtype).kind not in "iuf":  # complex_int16 is unknown to NumPy
         raise SceneError(f"{path} holds {dtype}", "real numbers", "Give a file of reflectance or radiance")
     check_complete(file, name=str(path), do="Copy it again")
-    tags = [_tags(file, k + 1) for k in range(bands)]
+    common = {key.lower(): value for key, value in {**file.tags(), **file.tags(ns="ENVI")}.items()}
+    tags = [_tags(file, k + 1) for k in range(file.count)]
+    alpha = None
+    if file.colorinterp[-1] == ColorInterp.alpha and "wavelength" not in tags[-1] and not _given(chosen, file.count):
+        alpha = file.count  # a label: a band with a wavelength is none, whatever it says
+        del tags[-1]
+    bands = len(tags)
+    if not any("wavelength" in tag for tag in tags):
+        tags = _listed(common, tags, path)
     centres, widths = given_bands(chosen, bands)
     if centres is None:
         _refuse_product(file.tags(), path)
@@ -89,32 +103,40 @@ def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashab
     if widths is None:
         widths = np.array([tag.get("fwhm", np.nan) for tag in tags])
         widths[~(widths > 0)] = np.nan
-    nodata = chosen.nodata if chosen.nodata is not None else file.nodata
+    good = default_good(centres)
+    if all("bbl" in tag for tag in tags):
+        good = np.array([tag["bbl"] > 0 for tag in tags])
     plain = file.transform.is_identity
-    raw = Raster(path, (bands, file.height, file.width), plain)
+    shape = (file.height, file.width)
+    raw = Raster(path, (bands, *shape), plain)
+    raw.alpha, raw.masked = alpha, alpha is not None or MaskFlags.per_dataset in file.mask_flag_enums[0]
+    sample = Sample(partial(_look, file, raw), bands=bands, shape=shape, usable=good)
+    nodata = chosen.nodata if chosen.nodata is not None else file.nodata
+    about = {"quality_source": "mask of the file"} if raw.masked else {}
+    if not raw.masked and chosen.nodata is None and (nodata is None or np.isnan(nodata)):
+        nodata, about = find_fill(sample, name=str(path))
     said = None
-    if any(s != 1.0 for s in file.scales) or any(o != 0.0 for o in file.offsets):
-        said = (np.array(file.scales), np.array(file.offsets), "scale and offset of the file")
-    common = {key.lower(): value for key, value in {**file.tags(), **file.tags(ns="ENVI")}.items()}
+    scales, offsets = file.scales[:bands], file.offsets[:bands]
+    if any(s != 1.0 for s in scales) or any(o != 0.0 for o in offsets):
+        said = (np.array(scales), np.array(offsets), "scale and offset of the file")
     if said is None and (factor := _number(common.get("reflectance_scale_factor"))) is not None and factor > 0:
         said = (np.full(bands, 1.0 / factor), np.zeros(bands), "reflectance_scale_factor of the file")
     text = " ".join([*(common.get(k, "") for k in _TEXTS), *(d or "" for d in file.descriptions[:1])])
-    quantity = quantity_of(chosen, text)
+    radiant = kind_of_unit(common.get("data_units", common.get("units", ""))) == "radiance"
+    quantity = quantity_of(chosen, text, "radiance" if radiant else "")
     scale = decide_scale(
         chosen,
         bands=bands,
-        shape=(file.height, file.width),
+        shape=shape,
         said=said,
         text=text,
         quantity=quantity,
         nodata=nodata,
-        probe=lambda rows, cols: raw.stored(np.arange(bands), rows, cols),
+        probe=sample,
         name=str(path),
     )
+    check_scale(scale, quantity=quantity, sample=sample, nodata=nodata, name=str(path))
     raw.gain, raw.offset, raw.nodata = scale.gain, scale.offset, nodata
-    good = None
-    if all("bbl" in tag for tag in tags):
-        good = np.array([tag["bbl"] > 0 for tag in tags])
     return assemble(
         raw,
         wavelength=centres,
@@ -122,13 +144,30 @@ def _scene(file: Any, path: Path, chosen: GeoTiffOptions, chunks: Mapping[Hashab
         good=good,
         crs=file.crs or None,
         transform=None if plain else file.transform,
+        quality=Mask(path, shape, plain, alpha) if raw.masked else None,
         time=next((common[k] for k in _TIMES if k in common), None),
         quantity=quantity,
-        attrs={"sensor": common.get("sensor", common.get("sensor_type", "unknown"))},
+        attrs={"sensor": common.get("sensor", common.get("sensor_type", "unknown")), **about},
         spectra_attrs={"scale_source": scale.source},
         blocks=file.block_shapes[0],
         chunks=chunks,
     )
+
+
+def _given(chosen: GeoTiffOptions, bands: int) -> bool:
+    try:
+        return given_bands(chosen, bands)[0] is not None
+    except ConfigError:  # their number is wrong
+        return False
+
+
+def _look(file: Any, raw: Raster, bands: np.ndarray, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
+    """Read stored numbers through the open file, whose blocks GDAL keeps; masked ones are not a number."""
+    from rasterio.windows import Window
+
+    window = Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
+    stored = file.read([int(band) + 1 for band in bands], window=window)
+    return np.where(masked(file, window, alpha=raw.alpha), np.nan, stored) if raw.masked else stored
 
 
 _TEXTS = ("description", "z_plot_titles", "data_units", "tifftag_imagedescription", "quantity", "units")
@@ -141,6 +180,8 @@ class Raster(LazyRaster):
     gain: np.ndarray
     offset: np.ndarray
     nodata: float | None = None
+    masked = False
+    alpha: int | None = None
 
     def __init__(self, path: Path, shape: tuple[int, int, int], plain: bool) -> None:
         super().__init__(path, shape, np.float32)
@@ -153,7 +194,23 @@ class Raster(LazyRaster):
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read and scale a window."""
         assert bands is not None
-        return decode(self.stored(bands, rows, cols), self.gain[bands], self.offset[bands], self.nodata)
+        out = decode(self.stored(bands, rows, cols), self.gain[bands], self.offset[bands], self.nodata)
+        if self.masked:
+            out[:, read_mask(self.path, rows, cols, alpha=self.alpha, quiet=self.plain)] = np.nan
+        return out
+
+
+class Mask(LazyRaster):
+    """Quality bits: NODATA where the mask of a TIFF, or its alpha band, is 0."""
+
+    def __init__(self, path: Path, shape: tuple[int, int], plain: bool, alpha: int | None) -> None:
+        super().__init__(path, shape, np.uint16)
+        self.plain, self.alpha = plain, alpha
+
+    def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
+        """Read a window."""
+        empty = read_mask(self.path, rows, cols, alpha=self.alpha, quiet=self.plain)
+        return np.where(empty, Quality.NODATA, 0).astype(np.uint16)
 
 
 def _refuse_product(tags: Mapping[str, str], path: Path) -> None:
@@ -197,6 +254,31 @@ def _tags(file: Any, band: int) -> dict[str, float]:
     return found
 
 
+def _listed(common: Mapping[str, str], tags: list[dict[str, float]], path: Path) -> list[dict[str, float]]:
+    """Take centres, widths and bbl from lists in the tags of the file, as ENVI headers have them."""
+    lists = {key: [_number(v) for v in common.get(key, "").strip("{} \n").replace(",", " ").split()] for key in _LISTS}
+    fits = {key: values for key, values in lists.items() if len(values) == len(tags) and None not in values}
+    if "wavelength" not in fits:
+        if lists["wavelength"]:
+            raise SceneError(
+                f"{path} has {len(lists['wavelength'])} values in its tag wavelength for {len(tags)} bands",
+                "a number for each band",
+                "Give them with the reader option wavelengths=...",
+            )
+        return tags
+    centres = np.array(fits["wavelength"], np.float64)
+    factor = nanometre_factor(centres, common.get("wavelength_units"), name=str(path))
+    worth = {"wavelength": factor, "fwhm": factor, "bbl": 1.0}
+    out = []
+    for k, tag in enumerate(tags):
+        own = {key: float(values[k] or 0.0) * worth[key] for key, values in fits.items()}
+        if not 0 < own["wavelength"] < np.inf:
+            del own["wavelength"]  # told as missing, with the number of the band
+        out.append({**own, **tag})
+    return out
+
+
+_LISTS = ("wavelength", "fwhm", "bbl")
 _PHRASE = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w*|um|µm|μm|micromet\w*)\b", re.IGNORECASE)
 
 

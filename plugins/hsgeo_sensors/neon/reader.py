@@ -51,7 +51,9 @@ class NeonReader:
             if NAME.match(path.name):
                 return 2
             with open_hdf5(path) as file:
-                return 2 if any(f"{site}/{CUBE}" in file or f"{site}/Radiance/Metadata" in file for site in file) else 0
+                if any(f"{site}/{CUBE}" in file or f"{site}/Radiance/Metadata" in file for site in file):
+                    return 2
+                return 2 if _of_2013(file) else 0
         except Exception:  # a file that cannot be looked at is not claimed, unless its name says what it is
             return 0
 
@@ -239,10 +241,18 @@ def _site(file: Any, path: Path) -> str:
         raise SceneError(
             f"{path} is NEON at-sensor radiance (DP1.30008)", WANTED, "Get the reflectance of this flight line"
         )
-    if any("Reflectance" in name for name in file):
-        said = "has the layout of 2013 to 2015, without a group of its site"
-        raise SceneError(f"{path} {said}", WANTED, "Download its newer release")
+    if _of_2013(file) or any("Reflectance" in name for name in file):
+        said = "is NEON reflectance in the layout of 2013 to 2015, without a group of its site, which is not read"
+        raise SceneError(f"{path} {said}", WANTED, "Download its newer release from the NEON data portal")
     raise SceneError(f"{path} has no group <SITE>/{CUBE}", WANTED, "Download it again")
+
+
+def _of_2013(file: Any) -> bool:
+    """Tell NEON's first layout, whatever the file is called: the cube and ENVI's map info lie at the root."""
+    import h5py
+
+    cube = file.get("Reflectance")
+    return isinstance(cube, h5py.Dataset) and cube.ndim == 3 and any(_plain(name) == "map info" for name in file)
 
 
 def _bands(group: Any, meta: Any, dataset: Any, path: Path) -> dict[str, Any]:

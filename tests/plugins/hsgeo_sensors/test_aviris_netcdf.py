@@ -1,63 +1,44 @@
-"""AVIRIS in netCDF-4: the map grid of L2A, the sensor grid of L1B with its lookup table, what contradicts itself."""
+"""AVIRIS in netCDF-4 on a map grid: layouts and names of the years, coordinates, what contradicts itself."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
 import pytest
-import rasterio
 import xarray as xr
 from hsgeo_sensors.aviris import netcdf as aviris_netcdf
-from hsgeo_sensors.aviris.netcdf_writer import write_aviris_netcdf, write_aviris_swath
+from hsgeo_sensors.aviris.netcdf_writer import write_aviris_netcdf
 from hsgeo_sensors.aviris.reader import AvirisReader
 from rasterio.transform import Affine
-from rasterio.warp import transform as warp
 
-from hsgeo import api
 from hsgeo.errors import HsgeoWarning, SceneError
-from hsgeo.scene import check_scene, find_reader, open_scene
-
-UP = Affine(4.9, 0.0, 412003.5, 0.0, -4.9, 4120077.25)
-ORTHO = "AV520250508t173511_000_L2A_OE_f9b3b7e7_RFL_ORT.nc"
-SWATH = "AV520250508t173511_000_L1B_RDN_1032338f_RDN.nc"
-LINE = Affine.translation(412000.0, 4120000.0) @ Affine.rotation(29) @ Affine.scale(15.3, -15.3)
-WAVELENGTH, FWHM = np.linspace(381.8, 2499.7, 26), np.linspace(5.57, 5.85, 26)
-BANDS = {"wavelength": WAVELENGTH, "fwhm": FWHM, "crs": 32612}
+from hsgeo.scene import find_reader, open_scene
+from tests.plugins.hsgeo_sensors.aviris_netcdf_case import (
+    BANDS,
+    FWHM,
+    ORTHO,
+    UP,
+    WAVELENGTH,
+    assert_values,
+    dropped,
+    known_cube,
+    only_dimension,
+)
 
 
 @pytest.fixture(scope="module")
 def cube():
-    band, y, x = np.meshgrid(np.arange(26), np.arange(17), np.arange(11), indexing="ij")
-    values = (0.02 + band / 400 + y / 97 + x / 211).astype(np.float32)
-    values[:, :3, 0] = np.nan
-    values[7, 4, 5] = np.nan
-    return values
+    return known_cube()
 
 
 @pytest.fixture(scope="module")
 def made(cube, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("aviris")
-    write_aviris_netcdf(folder / ORTHO, cube, **BANDS, transform=UP, chunk=8)
-    write_aviris_swath(folder / SWATH, cube, **BANDS, sensor_grid=LINE, cell=7.0, chunk=8)
-    return folder
+    return write_aviris_netcdf(tmp_path_factory.mktemp("aviris") / ORTHO, cube, **BANDS, transform=UP, chunk=8)
 
 
 @pytest.fixture
 def ortho(made, tmp_path):
-    return shutil.copy(made / ORTHO, tmp_path / ORTHO)
-
-
-@pytest.fixture
-def swath(made, tmp_path):
-    return shutil.copy(made / SWATH, tmp_path / SWATH)
-
-
-def assert_values(scene, values):
-    check_scene(scene)
-    assert scene.spectra.shape == (26, 17, 11)
-    for band, y, x in ((0, 0, 1), (25, 16, 10), (7, 4, 5), (13, 3, 7), (21, 1, 0)):
-        assert np.isclose(scene.spectra.values[band, y, x], values[band, y, x], rtol=0, atol=1e-7, equal_nan=True)
+    return shutil.copy(made, tmp_path / ORTHO)
 
 
 def assert_ortho(scene, values):
@@ -169,94 +150,6 @@ def test_uncertainty(ortho, cube, tmp_path):
     assert "spectra_std" not in open_scene(ortho, options={"uncertainty": "none"})
 
 
-def test_angles_of_the_observation_file_on_the_sensor_grid(ortho, swath, tmp_path):
-    with h5py.File(tmp_path / "AV520250508t173511_000_L1B_ORT_5a5a5a5a_OBS.nc", "w") as file:
-        group = file.create_group("observation_parameters")
-        for name, value in (("to_sun_zenith", 29.9), ("to_sun_azimuth", 128.5), ("to_sensor_zenith", 3.5)):
-            layer = np.full((17, 11), -9999.0, np.float32)
-            layer[8, 5] = value
-            group[name] = layer
-        group["slope"] = np.full((17, 11), 90.0, np.float32)
-    scene = open_scene(swath)
-    assert float(scene.sun_zenith) == pytest.approx(29.9, abs=1e-5)
-    assert float(scene.sun_azimuth) == pytest.approx(128.5)
-    assert float(scene.view_zenith) == pytest.approx(3.5)
-    assert "OBS.nc" in scene.attrs["angles_source"]
-
-
-def assert_swath(scene, values):
-    """Each pixel has its position, and each cell of the lookup table finds the pixel that lies there."""
-    assert_values(scene, values)
-    x, y, lat, lon = (scene[name].values for name in ("glt_x", "glt_y", "lat", "lon"))
-    (west,), (north,) = warp("EPSG:4326", "EPSG:32612", [lon[0, 0]], [lat[0, 0]])
-    assert np.allclose((west, north), LINE * (0.5, 0.5), rtol=0, atol=0.01)
-    (east,), (south,) = warp("EPSG:4326", "EPSG:32612", [lon[16, 3]], [lat[16, 3]])
-    assert np.allclose((east, south), LINE * (3.5, 16.5), rtol=0, atol=0.01)
-    c, a, _, f, _, e = (float(part) for part in scene.glt_x.attrs["GeoTransform"].split())
-    rows, columns = np.nonzero((x != 0) & (y != 0))
-    assert len(rows) > 500
-    found_e, found_n = warp(
-        "EPSG:4326", "EPSG:32612", *(v[np.abs(y) - 1, np.abs(x) - 1][rows, columns] for v in (lon, lat))
-    )
-    off = np.hypot(np.array(found_e) - c - a * (columns + 0.5), np.array(found_n) - f - e * (rows + 0.5))
-    assert off.max() < 15.3 * 0.75  # half the diagonal of a pixel
-
-
-def test_sensor_grid(swath, cube):
-    scene = open_scene(swath)
-    assert_swath(scene, cube)
-    assert "spatial_ref" not in scene.coords
-    assert scene.spectra.attrs["quantity"] == "radiance"
-    assert scene.spectra.attrs["units"] == "uW cm-2 nm-1 sr-1"
-    assert (scene.glt_x.values < 0).any()  # a filled neighbour stays told apart
-    assert scene.glt_x.dtype == np.int32
-    assert scene.attrs["processing_level"] == "L1B"
-
-
-def test_abundances_go_where_the_lookup_table_says(tmp_path):
-    A = np.random.default_rng(4).dirichlet(np.full(3, 0.4), 17 * 11)
-    E = np.stack([0.2 + 0.3 * np.sin(WAVELENGTH / 400 + k * 2) ** 2 for k in range(3)], axis=1)
-    path = write_aviris_swath(tmp_path / SWATH, (A @ E.T).T.reshape(26, 17, 11), **BANDS, sensor_grid=LINE, cell=14.0)
-    library = xr.Dataset(
-        {"spectra": (("spectrum", "band"), E.T.astype(np.float32))},
-        {"name": ("spectrum", list("abc")), "wavelength": ("band", WAVELENGTH), "fwhm": ("band", FWHM)},
-    )
-    with pytest.raises(SceneError, match="holds radiance"):
-        api.unmix(open_scene(path), recipe="classical", endmembers=library)
-    scene = open_scene(path, options={"quantity": "reflectance"})
-    product = api.unmix(scene, recipe="classical", endmembers=library, notice=lambda text: None)
-    api.write(api.georeference(product), tmp_path / "abund.tif")
-    with rasterio.open(tmp_path / "abund.tif") as cog:
-        found = cog.read()
-        assert cog.crs.to_epsg() == 32612
-        back = ~LINE @ cog.transform  # from cells to pixels
-    places = np.array(
-        [back * (column + 0.5, row + 0.5) for row in range(found.shape[1]) for column in range(found.shape[2])]
-    )
-    inside = ((places > 0) & (places < (11, 17))).all(axis=1)
-    assert np.array_equal(np.isfinite(found[0]).ravel(), inside)
-    x, y = np.floor(places[inside]).astype(int).T
-    assert np.abs(found.reshape(3, -1)[:, inside].T - A[y * 11 + x]).max() < 1e-3
-
-
-def test_fill_of_the_lookup_table_is_no_neighbour(swath, cube):
-    with h5py.File(swath, "r+") as file:
-        for name in ("sample", "line"):
-            data = file["geolocation_lookup_table"][name]
-            values = data[:]
-            values[values == 0] = -9999
-            data[:] = values
-            data.attrs["_FillValue"] = np.int32(-9999)
-    assert_swath(open_scene(swath), cube)
-
-
-@pytest.mark.parametrize("flaw", ["swapped", "flipped"])
-def test_a_wrong_lookup_table_is_refused(flaw, cube, tmp_path):
-    path = write_aviris_swath(tmp_path / SWATH, cube, **BANDS, sensor_grid=LINE, cell=7.0, flaw=flaw)
-    with pytest.raises(SceneError, match="lookup table"):
-        open_scene(path)
-
-
 def test_coordinates_against_the_geotransform(cube, tmp_path):
     path = tmp_path / ORTHO
     write_aviris_netcdf(path, cube, **BANDS, transform=UP, coordinates="shifted")
@@ -287,12 +180,76 @@ def test_without_geotransform_the_centres_tell(ortho, cube):
     assert_ortho(open_scene(ortho), cube)
 
 
-def _dropped(*names):
-    def drop(file):
-        for name in names:
-            del file[name]
+def test_dimensions_without_numbers(ortho, cube):
+    with h5py.File(ortho, "r+") as file:
+        for name in ("northing", "easting"):
+            only_dimension(file, name, "reflectance/reflectance")
+    assert_ortho(open_scene(ortho), cube)
+    with h5py.File(ortho, "r+") as file:
+        for name in ("lat", "lon"):
+            file[name] = np.zeros(9)
+            only_dimension(file, name)
+        del file["transverse_mercator"].attrs["GeoTransform"]
+    with pytest.warns(HsgeoWarning, match="does not say where its pixels lie"):
+        scene = open_scene(ortho)
+    assert_values(scene, cube)
+    assert not scene.coords.keys() & {"lat", "lon", "spatial_ref"}
 
-    return drop
+
+def test_written_by_hytools(cube, tmp_path):
+    """Corrected reflectance: dimensions without coordinates, a grid mapping of another name, text as bytes."""
+    path = tmp_path / "AV320230926t201618_005_L2A_OE_main_27577724_RFL_ORT_topo_brdf.nc"
+    write_aviris_netcdf(path, cube, **BANDS, transform=UP)
+    with h5py.File(path, "r+") as file:
+        said = {key: value.encode() for key, value in file["transverse_mercator"].attrs.items()}
+        file["projection"] = np.zeros(1, np.uint8)
+        file["projection"].attrs.update(said)
+        file["reflectance/reflectance"].attrs["grid_mapping"] = b"projection"
+        del file["transverse_mercator"], file.attrs["title"]
+        for name in ("northing", "easting"):
+            only_dimension(file, name, "reflectance/reflectance")
+    assert_ortho(open_scene(path), cube)
+
+
+def test_wavelengths_of_another_name_than_their_dimension(ortho, cube):
+    with h5py.File(ortho, "r+") as file:
+        only_dimension(file, "reflectance/wavelength", "reflectance/reflectance")
+        file["Rfl"], file["wavelength"] = file["reflectance/reflectance"], file["reflectance/wavelength"]
+        file["wl"], file["fwhm"] = WAVELENGTH, FWHM
+        del file["reflectance"]
+    scene = open_scene(ortho)
+    assert_ortho(scene, cube)
+    assert np.allclose(scene.wavelength, WAVELENGTH)
+    with h5py.File(ortho, "r+") as file:
+        del file["wl"]
+    with pytest.raises(SceneError, match="no wavelengths"):
+        open_scene(ortho)
+    assert_ortho(open_scene(ortho, options={"wavelengths": tuple(WAVELENGTH)}), cube)
+
+
+def test_as_many_rows_as_bands(cube, tmp_path):
+    square = np.concatenate([cube, cube], axis=1)[:, :26]
+    path = write_aviris_netcdf(tmp_path / ORTHO, square, **BANDS, transform=UP)
+    with h5py.File(path, "r+") as file:
+        group = file["reflectance"]
+        del group["reflectance"]
+        group["reflectance"] = square.transpose(1, 2, 0)
+        for axis, scale in enumerate((file["northing"], file["easting"], group["wavelength"])):
+            group["reflectance"].dims[axis].attach_scale(scale)
+    assert np.array_equal(open_scene(path).spectra, square, equal_nan=True)  # the names of the dimensions tell
+
+
+def test_geotransform_as_numbers(ortho, cube):
+    with h5py.File(ortho, "r+") as file:
+        about = file["transverse_mercator"].attrs
+        about["GeoTransform"] = np.array([float(n) for n in about["GeoTransform"].split()])
+    assert_ortho(open_scene(ortho), cube)
+
+
+def test_a_fill_value_that_says_nothing(ortho, cube):
+    with h5py.File(ortho, "r+") as file:
+        file["reflectance/reflectance"].attrs["_FillValue"] = np.float32(np.nan)
+    assert np.array_equal(open_scene(ortho).spectra, cube, equal_nan=True)  # -9999 is no reflectance
 
 
 def _swapped_coordinates(file):
@@ -323,7 +280,7 @@ def _no_crs(file):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_dropped("northing", "easting"), None),
+        (dropped("northing", "easting"), None),
         (_swapped_coordinates, "one northing for each row"),
         (_as("i2"), "int16 without a scale_factor"),
         (_two, "exactly one of reflectance or radiance"),
@@ -338,65 +295,6 @@ def test_broken_contents(damage, words, ortho, cube):
         return
     with pytest.raises(SceneError, match=words):
         open_scene(ortho)
-
-
-@pytest.mark.parametrize(
-    ("gone", "placed"),
-    [
-        (("geolocation_lookup_table",), {"lat", "lon"}),
-        (("geolocation_lookup_table", "transverse_mercator"), {"lat", "lon"}),
-        (("lat", "lon"), {"glt_x", "glt_y"}),
-        (("geolocation_lookup_table", "lat", "lon"), set()),  # the map projection left in it places nothing
-        (("geolocation_lookup_table", "lat", "lon", "transverse_mercator"), set()),
-        (("geolocation_lookup_table", "lat"), set()),
-    ],
-)
-def test_swaths_that_lost_their_place(gone, placed, swath, cube):
-    with h5py.File(swath, "r+") as file:
-        _dropped(*gone)(file)
-    if placed:
-        scene = open_scene(swath)
-    else:
-        with pytest.warns(HsgeoWarning, match=r"does not say where its pixels lie.*(no lat and lon|only lon)"):
-            scene = open_scene(swath)
-        with pytest.warns(HsgeoWarning, match="where its pixels lie"):
-            said = api.describe(swath)
-        assert "nothing says where" in said["grid"]
-        assert said["also"]["georeferencing"].startswith("none")
-        with pytest.raises(SceneError, match="nothing says where the pixels lie"):
-            api.georeference(scene)
-    assert_values(scene, cube)
-    assert scene.coords.keys() & {"lat", "lon", "glt_x", "glt_y", "spatial_ref"} == placed
-    assert ("no lat and lon" in scene.attrs["georeferencing"]) == ("glt_x" in placed)
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (_dropped("geolocation_lookup_table/line"), "lacks geolocation_lookup_table/line"),
-        (_dropped("transverse_mercator"), "map projection"),
-        (lambda file: file.__setitem__("lat", file.pop("lat")[:5]), "lat of shape"),
-    ],
-)
-def test_broken_swaths(damage, words, swath):
-    with h5py.File(swath, "r+") as file:
-        damage(file)
-    with pytest.raises(SceneError, match=words):
-        open_scene(swath)
-
-
-def test_threads(swath, ortho, cube):
-    rng = np.random.default_rng(1)
-    scenes = [open_scene(path, chunks=None).spectra for path in (swath, ortho)]
-
-    def read(job):
-        k, y, x = job
-        window = scenes[k % 2][:, y : y + 5, x : x + 3].values
-        return np.array_equal(window, cube[:, y : y + 5, x : x + 3], equal_nan=True)
-
-    jobs = [(k, int(rng.integers(0, 13)), int(rng.integers(0, 9))) for k in range(1600)]
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(read, jobs))
 
 
 def test_blocks_write_the_same_file(ortho, cube, tmp_path):

@@ -143,10 +143,10 @@ def test_bbl_and_default_rule(small, tmp_path):
 def test_gain_and_offset(small, tmp_path):
     path = write_envi(tmp_path / "a", small[0], wavelength=small[1], say_scale=False)
     with (tmp_path / "a.hdr").open("a") as header:
-        header.write("data gain values = {" + ",".join(f"{k + 1}e-4" for k in range(6)) + "}\n")
+        header.write("data gain values = {" + ",".join(f"1.{k}e-4" for k in range(6)) + "}\n")
         header.write("data offset values = {0, 0, 0, 0, 0, 0.25}\n")
     scene = open_scene(path).sortby("band")
-    expected = small[0] * np.arange(1, 7)[:, None, None] + np.array([0, 0, 0, 0, 0, 0.25])[:, None, None]
+    expected = small[0] * np.arange(1, 1.6, 0.1)[:6, None, None] + np.array([0, 0, 0, 0, 0, 0.25])[:, None, None]
     assert np.allclose(scene.spectra, expected, atol=1e-6, equal_nan=True)
 
 

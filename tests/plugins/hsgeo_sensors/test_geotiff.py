@@ -6,6 +6,7 @@ import rasterio
 import rasterio.shutil
 from hsgeo_sensors.geotiff import reader as geotiff
 from hsgeo_sensors.geotiff.writer import write_geotiff
+from rasterio.enums import ColorInterp
 from rasterio.transform import Affine
 
 from hsgeo.errors import HsgeoWarning, SceneError
@@ -182,3 +183,66 @@ def test_broken_files(make, tmp_path):
     fake.write_text("this is no TIFF")
     with pytest.raises(SceneError, match=r"fake\.tif"):
         open_scene(fake)
+
+
+@pytest.mark.parametrize("how", ["internal", "beside", "alpha", "with nodata"])
+def test_masked_pixels_are_not_measured(how, small, tmp_path):
+    cube, alpha = np.nan_to_num(small[0], nan=0.5), how == "alpha"
+    mask = np.full((11, 7), 255, np.uint8)
+    mask[:4, 2:] = 0
+    cube[:, mask == 0] = 0
+    cube[:, 9, 5] = -1
+    path = tmp_path / "m.tif"
+    profile = {"height": 11, "width": 7, "dtype": "float32", "crs": 32633, "transform": UP}
+    profile |= {"count": 6 + alpha, "nodata": -1 if how == "with nodata" else None}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=how != "beside"),
+        rasterio.open(path, "w", driver="GTiff", **profile) as f,
+    ):
+        if alpha:
+            f.colorinterp = [ColorInterp.gray, *[ColorInterp.undefined] * 5, ColorInterp.alpha]
+        f.write(np.concatenate([cube, mask[None].astype("f4")]) if alpha else cube)
+        for k, centre in enumerate(small[1]):
+            f.update_tags(k + 1, wavelength=str(centre))
+        if not alpha:
+            f.write_mask(mask)
+    assert path.with_name("m.tif.msk").exists() == (how == "beside")
+    scene = open_scene(path)
+    check_scene(scene)
+    assert scene.sizes["band"] == 6
+    empty = mask == 0
+    if how == "with nodata":
+        assert np.isnan(scene.spectra[:, 9, 5]).all()
+        cube[:, 9, 5] = np.nan
+    expected = np.where(empty, np.nan, cube[np.argsort(small[1])])
+    assert np.allclose(scene.spectra, expected, equal_nan=True)
+    assert np.allclose(scene.spectra[1:3, 2:6, 1:4], expected[1:3, 2:6, 1:4], equal_nan=True)
+    assert scene.quality.values.tolist() == empty.astype(int).tolist()
+    assert scene.quality[2:6, 1:4].values.tolist() == empty[2:6, 1:4].astype(int).tolist()
+    assert scene.attrs["quality_source"] == "mask of the file"
+
+
+def test_a_band_with_a_wavelength_is_no_alpha_band(make, small):
+    path = make(transform=UP)
+    with rasterio.open(path, "r+") as file:
+        file.colorinterp = [ColorInterp.gray, *[ColorInterp.undefined] * 4, ColorInterp.alpha]
+    scene = open_scene(path)
+    check_values(scene, small)
+    assert "quality" not in scene
+
+
+def test_lists_in_the_tags_of_the_file(make, small):
+    path = make(wavelength=None, transform=UP)
+    listed = {"wavelength": small[1] / 1000, "fwhm": np.full(6, 0.01), "bbl": np.array([1, 1, 0, 1, 1, 1])}
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(
+            ns="ENVI", wavelength_units="Micrometers", **{k: f"{{{', '.join(map(str, v))}}}" for k, v in listed.items()}
+        )
+    scene = open_scene(path)
+    check_values(scene, small)
+    assert np.allclose(scene.fwhm, 10)
+    assert scene.wavelength.values[~scene.good].tolist() == [1400]
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(ns="ENVI", wavelength="{0.4, 0.5}")
+    with pytest.raises(SceneError, match="2 values in its tag wavelength for 6 bands"):
+        open_scene(path)

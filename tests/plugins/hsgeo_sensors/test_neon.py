@@ -341,3 +341,19 @@ def test_blocks_write_the_same_file(line, truth, classes, tmp_path):
 def test_synthesize(line, truth, tmp_path):
     again = NeonReader.synthesize(tmp_path / line.name, open_scene(line).load())
     assert_true(open_scene(again), truth)
+
+
+@pytest.mark.parametrize("name", ["NEONDSImagingSpectrometerData.h5", "NIS1_20130613_142437_atmcor.h5"])
+def test_the_first_layout_is_told_under_any_name(name, tmp_path):
+    path = tmp_path / name
+    with h5py.File(path, "w") as file:
+        file["Reflectance"] = np.full((4, 9, 7), 15000, np.int16)
+        file["Reflectance"].attrs["Scale Factor"] = [10000.0]
+        file["wavelength"] = np.linspace(0.4, 2.5, 4)
+        file["map info"] = [b"UTM,1,1,325963.0,4103482.0,1,1,11,North,WGS-84,units=Meters"]
+    with pytest.raises(SceneError, match=r"NEON reflectance in the layout of 2013 to 2015.*newer release"):
+        open_scene(path)
+    with h5py.File(path, "r+") as file:
+        del file["map info"]
+        file["wavelength"].attrs["units"] = "um"
+    assert open_scene(path, options={"scale": 1e-4, "nodata": 15000}).sizes["band"] == 4  # somebody else's
