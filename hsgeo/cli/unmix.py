@@ -92,6 +92,11 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
     help="Grid of the product; auto: swaths get the map grid of their file, else UTM; all others keep theirs.",
 )
 @click.option(
+    "--mask",
+    metavar="FLAG,...|none",
+    help="Quality flags that leave a pixel out; default: cloud,cloud_shadow,cirrus,invalid. Short for -o scene.mask.",
+)
+@click.option(
     "--zarr-format", type=click.Choice(["2", "3"]), help="Of a .zarr product; default: 2, which all GIS read."
 )
 @click.option("--cluster", metavar="local:N|cuda|tcp://...", help="dask cluster; default: threads of this process.")
@@ -125,6 +130,7 @@ def unmix(
     plugins: tuple[Path, ...],
     reader: str | None,
     grid: str | None,
+    mask: str | None,
     zarr_format: str | None,
     cluster: str | None,
     on_tile_error: str,
@@ -156,10 +162,10 @@ def unmix(
         )
     if name_from is not None and (endmembers or classes or labels):
         raise ConfigError("--name-from together with given endmembers", "one of them", "Use --rename")
-    learnt = (recipe, options, endmembers, classes, labels, name_from, count is not None)
+    learnt = (recipe, options, mask, endmembers, classes, labels, name_from, count is not None)
     if state is not None and any(given for given in learnt):
         raise ConfigError(
-            "--state together with --recipe, -o, --count, --name-from, --endmembers, --classes or --labels",
+            "--state together with --recipe, -o, --mask, --count, --name-from, --endmembers, --classes or --labels",
             "--state alone: it holds all of them",
             "Leave the others out, or fit again without --state",
         )
@@ -169,6 +175,10 @@ def unmix(
     laid = _options(options)
     if count is not None and any(key.endswith(".count") for key in laid):
         raise ConfigError("--count together with -o STEP.count", "one of them", "Leave one out")
+    if mask is not None:
+        if "scene.mask" in laid:
+            raise ConfigError("--mask together with -o scene.mask", "one of them", "Leave one out")
+        laid["scene.mask"] = [flag.strip() for flag in mask.split(",") if flag.strip() not in ("", "none")]
     if zarr_format is not None:
         laid["output.zarr_format"] = int(zarr_format)
     job = Job(

@@ -88,6 +88,9 @@ class DesisOptions(_Options):
         "without; null: the one that lies beside the image",
     )
     haze: bool = Field(False, description="whether the haze layers count as cirrus; haze is corrected for in L2A")
+    check_grid: bool = Field(
+        True, description="whether an image that lies elsewhere than its metadata say, or is a part of it, is an error"
+    )
 
 
 class EmitOptions(_Options):
@@ -125,7 +128,7 @@ class HyperionOptions(_Options):
         "gives the usual 196 bands",
     )
     check_grid: bool = Field(
-        True, description="whether corners in the metadata that contradict the GeoTIFFs are an error"
+        True, description="whether a size or corners in the metadata that contradict the GeoTIFFs are an error"
     )
 
 

@@ -176,3 +176,22 @@ def test_radiance_is_unmixed_when_asked_for(tmp_path):
     run("unmix", "--input", tmp_path / "rad.zarr", "--out", tmp_path / "a.zarr", "-o", "scene.radiance=true",
         "--count", 3, "--quiet")  # fmt: skip
     assert WAVELENGTH.size == hsgeo.open_product(tmp_path / "a.zarr").sizes["band"]
+
+
+def test_the_flags_that_leave_a_pixel_out(tmp_path, capsys):
+    scene = make_scene(24, 20)
+    quality = np.zeros((24, 20), "u2")
+    quality[2, 3], quality[5, 6], quality[7, 8] = Quality.CLOUD, Quality.SNOW, Quality.SNOW | Quality.CLOUD
+    scene["quality"] = (("y", "x"), quality)
+    save(scene, tmp_path / "scene.zarr")
+    how = ("unmix", "--input", tmp_path / "scene.zarr", "--out", tmp_path / "a.zarr", "--count", 3, "--quiet")
+    for given, out in ((("--mask", "snow, glint"), [(5, 6), (7, 8)]), (("--mask", "none"), []), ((), [(2, 3), (7, 8)])):
+        run(*how, *given, "--overwrite")
+        empty = np.isnan(hsgeo.open_product(tmp_path / "a.zarr")["abundance"].values[0])
+        assert [tuple(place) for place in np.argwhere(empty).tolist()] == out
+    for given, words in (
+        (("--mask", "clouds"), "mask"),
+        (("--mask", "snow", "-o", "scene.mask=[cloud]"), "--mask together with -o scene.mask"),
+    ):
+        run(*how, *given, "--overwrite", code=2)
+        assert words in capsys.readouterr().err

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from hsgeo.errors import ConfigError, SceneError
+from hsgeo.errors import ConfigError, HsgeoWarning, SceneError
+from hsgeo_sensors.cf.packing import unpacked
 from hsgeo_sensors.cf.store import Store, Variable
 from hsgeo_sensors.common.bands import given_bands, nanometre_factor, no_wavelengths
 from hsgeo_sensors.config import CfOptions
@@ -21,7 +23,18 @@ CENTRES = (
 )  # fmt: skip
 WIDTHS = ("fwhm", "bandwidth", "full_width_half_max", "full_width_at_half_maximum")
 GOODS = ("good", "good_wavelengths", "good_wavelength", "good_bands", "bbl")
-ASIDE = re.compile(r"(uncert|std|stdev|sigma|error|quality|flag|mask|weight|count|bounds|bnds)", re.IGNORECASE)
+ASIDE = re.compile(
+    r"(uncert|std|stdev|sigma|error|quality|flag|mask|weight|count|bounds|bnds|(?<![a-z])(unc|err|sd)(?![a-z]))",
+    re.IGNORECASE,
+)
+LENGTHS = re.compile(r"(nm|nanomet(er|re)s?|[uµμ]m|microns?|micromet(er|re)s?|angstroms?|å)$")
+OTHERS = re.compile(
+    r"fwhm|width|half|resol|uncert|err|std|bound|bnds|shift|delta|range|low|upp|min|max|start|end|edge|good|flag|mask"
+)
+"""Names of lists along the bands, in units of wavelength too, that are no centres."""
+STEPS = ("time", "date", "t", "scene", "acquisition", "obs", "step")
+X_RAY, RADIO = 100.0, 1e5
+"""Nanometres between which every sensor of ours sees."""
 
 
 class Spectral(NamedTuple):
@@ -92,6 +105,7 @@ def find_spectral(store: Store, chosen: CfOptions) -> Spectral:
                 f"one of its variables with three dims: {listed}",
             )
         if named[0] not in cubes:
+            _refuse_steps(store, chosen, named[0])
             raise SceneError(
                 f"{store.path} has {wanted!r} of {named[0].dtype} {named[0].shape}",
                 "real numbers along three dims: bands, rows and columns",
@@ -102,6 +116,7 @@ def find_spectral(store: Store, chosen: CfOptions) -> Spectral:
     if len(fits) > 1:
         fits = [(v, axes) for v, axes in fits if not (ASIDE.search(v.name) or "flag_meanings" in v.attrs)] or fits
     if not fits:
+        _refuse_steps(store, chosen)
         _refuse_wavenumbers(store, cubes)
         if len(cubes) == 1 and chosen.wavelengths is None:
             sizes = " x ".join(map(str, cubes[0].shape))
@@ -160,22 +175,25 @@ def band_values(
     centres, widths = given_bands(chosen, bands)
     said, factor = None, 1.0
     if found is not None:
-        said = np.asarray(store.read(found), np.float64)
+        said = np.ravel(unpacked(store, found))
         units = found.attrs.get("units")
     elif (listed := _listed(variable, bands)) is not None:
         said, units = listed, variable.attrs.get("wavelength_units", variable.attrs.get("wavelength_unit"))
     if said is not None:
         factor = _factor(said, None if units is None else str(units), str(store.path))
-        centres = said * factor if centres is None else centres
-    along = [v for v in store.variables.values() if v.dims == (variable.dims[axis],) and v.shape == (bands,)]
+        if centres is None:
+            factor = _plausible(said, factor, units, f"{store.path} ({found.path if found else variable.path})")
+            centres = said * factor
+    along = [v for v in store.variables.values() if _lies_along(v, variable.dims[axis], bands)]
     stated = next((v for key in WIDTHS for v in along if v.name.lower() == key and v.dtype.kind in "iuf"), None)
     if widths is None and stated is not None:
         own = stated.attrs.get("units")
-        values = np.asarray(store.read(stated), np.float64)
-        values = values * (_factor(values, str(own), str(store.path)) if own not in (None, "") else factor)
+        values = np.ravel(unpacked(store, stated))
+        same = own in (None, "") or (found is not None and own == found.attrs.get("units"))
+        values = values * (factor if same else _factor(values, str(own), str(store.path)))
         widths = np.where(values > 0, values, np.nan)
     flags = next((v for key in GOODS for v in along if v.name.lower() == key and v.dtype.kind in "iufb"), None)
-    good = None if flags is None else np.nan_to_num(np.asarray(store.read(flags), np.float64)) == 1
+    good = None if flags is None else np.ravel(np.nan_to_num(unpacked(store, flags))) == 1
     assert centres is not None
     return centres, widths, good
 
@@ -206,20 +224,47 @@ def _axes_with(store: Store, variable: Variable, chosen: CfOptions | None) -> di
             out = told or out
         return out
     found: dict[int, Variable | None] = {}
+    loose: dict[int, Variable | None] = {}
     for axis, (dim, size) in enumerate(zip(variable.dims, variable.shape, strict=True)):
         if len(variable.shape) > 3 and size == 1:
             continue
         along = [
-            v for v in store.variables.values() if v.dims == (dim,) and v.shape == (size,) and v.dtype.kind in "iuf"
+            v
+            for v in store.variables.values()
+            if v.dtype.kind in "iuf" and _lies_along(v, dim, size) and not _number(v)
         ]
         along.sort(key=lambda v: _near(v.path, variable.path))
         best = next((v for v in along if v.text("standard_name") in STANDARD), None)
-        best = best or next((v for key in CENTRES for v in along if v.name.lower() == key and not _number(v)), None)
-        if best is not None and not _number(best):
+        best = best or next((v for key in CENTRES for v in along if v.name.lower() == key), None)
+        if best is not None:
             found[axis] = best
+        elif (other := _alone(along, dim)) is not None:
+            loose[axis] = other
+    found = found or (loose if len(loose) == 1 else {})
     if not found:
         found = {k: None for k, n in enumerate(variable.shape) if n > 1 and _listed(variable, n) is not None}
     return found
+
+
+def _lies_along(variable: Variable, dim: str, size: int) -> bool:
+    """Tell whether a variable has one number for each step of a dim; without names of dims, also as ``(1, n)``."""
+    if dim.startswith("#") and sorted(variable.shape) == [1, size] and all(d.startswith("#") for d in variable.dims):
+        return True
+    return variable.dims == (dim,) and variable.shape == (size,)
+
+
+def _alone(along: list[Variable], dim: str) -> Variable | None:
+    """Return the one variable along a dim that can only be wavelengths, by its unit or its name."""
+    able = [v for v in along if not OTHERS.search(v.name.lower())]
+    for told in (
+        [v for v in able if LENGTHS.match(v.text("units"))],
+        [v for v in able if "wavelen" in f"{v.name} {v.text('long_name')}".lower()],
+    ):
+        if len(told) > 1:
+            told = [v for v in told if v.path == dim]
+        if len(told) == 1:
+            return told[0]
+    return None
 
 
 def _near(path: str, other: str) -> tuple[int, int]:
@@ -244,6 +289,26 @@ def _number(variable: Variable) -> bool:
     return variable.text("standard_name") in NUMBERS or units in ("cm-1", "m-1", "1/cm", "1/m", "kayser")
 
 
+def _refuse_steps(store: Store, chosen: CfOptions, only: Variable | None = None) -> None:
+    """Raise where a spectral variable has one dim too many, such as several times."""
+    for v in [only] if only is not None else store.variables.values():
+        if v.dtype.kind not in "iuf" or 0 in v.shape or sum(n > 1 for n in v.shape) < 4:
+            continue
+        axes = _axes_with(store, v, chosen)
+        if not axes:
+            continue
+        rest = [k for k, n in enumerate(v.shape) if n > 1 and k not in axes]
+        names = {k: v.dims[k].rpartition("/")[2].lstrip("#") for k in rest}
+        more = [k for k in rest if names[k].lower() in STEPS] or rest[: len(rest) - 2]
+        said = " and ".join(f"{names[k]!r} with {v.shape[k]} steps" for k in more)
+        cut = ", ".join(f"{names[k]}=0" for k in more)
+        raise SceneError(
+            f"{store.path} has {v.path} {v.shape} with more dims than bands, rows and columns: {said}",
+            "one scene: one step of each other dim",
+            f"Cut one out: xarray.open_dataset(IN).isel({cut}).to_netcdf(OUT, engine='h5netcdf')",
+        )
+
+
 def _refuse_wavenumbers(store: Store, cubes: list[Variable]) -> None:
     dims = {dim for v in cubes for dim in v.dims}
     for v in store.variables.values():
@@ -255,10 +320,31 @@ def _refuse_wavenumbers(store: Store, cubes: list[Variable]) -> None:
             )
 
 
+def _plausible(said: np.ndarray, factor: float, units: object, name: str) -> float:
+    """Return the factor that makes nanometres of centres; where the unit cannot be meant, that of the other one."""
+    known = said[np.isfinite(said)]
+    if not len(known) or (known.max() * factor >= X_RAY and known.min() * factor <= RADIO):
+        return factor
+    other = next((f for f in (1.0, 1e3) if known.min() * f >= X_RAY and known.max() * f <= RADIO), None)
+    if other is None:
+        raise SceneError(
+            f"{name} has wavelengths from {known.min():g} to {known.max():g} {units or 'without a unit'}",
+            "light: 100 nm to 100 um",
+            "Give them with the reader option wavelengths, in nm",
+        )
+    warnings.warn(
+        f"{name} has wavelengths from {known.min():g} to {known.max():g} that it calls {units!r}: they are read as "
+        f"{'nanometres' if other == 1 else 'micrometres'}. The reader option wavelengths, in nm, overrides this.",
+        HsgeoWarning,
+        stacklevel=2,
+    )
+    return other
+
+
 def _factor(values: np.ndarray, units: str | None, name: str) -> float:
     said = (units or "").strip().lower()
     if said in ("m", "meter", "metre", "meters", "metres"):  # the unit CF's own table uses
         return 1e9
-    if said in ("angstrom", "angstroms"):
+    if said in ("angstrom", "angstroms", "å"):
         return 0.1
     return nanometre_factor(values, units, name=name)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hsgeo.errors import HsgeoWarning, SceneError
+from hsgeo_sensors.cf.attributes import crs_of_attributes, transform_of_attributes
 from hsgeo_sensors.cf.bands import Spectral
+from hsgeo_sensors.cf.packing import packing_of, unpacked
 from hsgeo_sensors.cf.store import Store, Variable
 from hsgeo_sensors.common.georef import quiet_crs
 
@@ -23,6 +25,7 @@ X_NAMES = (
 )  # fmt: skip
 Y_STANDARD = ("projection_y_coordinate", "latitude", "grid_latitude")
 X_STANDARD = ("projection_x_coordinate", "longitude", "grid_longitude")
+POLE = 90.0  # degrees: what lies beyond is no latitude, whatever a label says
 EVEN = 0.01  # pixels by which centres may be off a regular grid: rounding
 SAME = 0.01  # pixels by which GeoTransform and coordinates may differ
 
@@ -85,17 +88,24 @@ def find_grid(store: Store, spectral: Spectral, *, grid: str | None) -> Grid:
     mapping = _mapping(store, variable)
     crs = _crs(mapping, str(store.path)) if mapping is not None else None
     said = _geotransform(mapping, variable)
+    placed = cy is not None and cx is not None and not _counted(store, cy, cx)
+    if said is None and not placed:
+        said = transform_of_attributes(store, variable)
+    if crs is None and (placed or said is not None) and (found := crs_of_attributes(store, variable)) is not None:
+        extent = _values(store, cy) if placed else np.array([said.f])  # type: ignore[arg-type]
+        crs = None if found.is_geographic and np.abs(extent).max() > POLE else found
     if said is not None and (said.b != 0 or said.d != 0):
         return Grid(y, x, crs, said, lat, lon, f"{why}; rotated GeoTransform")
     seen = None
-    if cy is not None and cx is not None and not (crs is None and said is None and _counted(store, cy, cx)):
+    if cy is not None and cx is not None and (placed or not (crs is None and said is None)):
         seen = _from_centres(store, cy, cx, single=said)
         if crs is None and _degrees(cy) and _degrees(cx):
             from rasterio.crs import CRS
 
             crs = CRS.from_epsg(4326)
-    if said is not None and seen is not None and grid is None:
-        _agree(said, seen, variable.shape[y], variable.shape[x], str(store.path))
+    both = said is not None and seen is not None and grid is None
+    if both and _agree(said, seen, variable.shape[y], variable.shape[x], str(store.path)):
+        said, why = None, f"{why}; GeoTransform of the image before it was cut"
     if said is not None and (seen is None or grid != "coordinates"):
         return Grid(y, x, crs, said, lat, lon, f"{why}; GeoTransform")
     if seen is not None:
@@ -150,7 +160,7 @@ def _swath(store: Store, variable: Variable, axes: tuple[int, int], what: str) -
         for v in store.variables.values()
         if len(v.dims) == 2
         and set(v.dims) == dims
-        and v.dtype.kind == "f"
+        and (v.dtype.kind == "f" or (v.dtype.kind in "iu" and packing_of(v) != (1.0, 0.0)))
         and (v.text("standard_name") == what or v.name.lower() in names)
     ]
     return found[0] if found else None
@@ -221,8 +231,7 @@ def _geotransform(mapping: Variable | None, variable: Variable) -> Any:
 
 def _values(store: Store, variable: Variable) -> np.ndarray:
     """Return coordinates in the unit of the CRS: unpacked, kilometres as metres."""
-    values = np.asarray(store.read(variable), np.float64)
-    values = values * float(variable.attrs.get("scale_factor", 1.0)) + float(variable.attrs.get("add_offset", 0.0))
+    values = unpacked(store, variable, holes=False)
     units = variable.text("units")
     if units in ("rad", "radian", "radians"):
         raise SceneError(
@@ -244,7 +253,7 @@ def _degrees(variable: Variable) -> bool:
 def _counted(store: Store, cy: Variable, cx: Variable) -> bool:
     """Tell whether coordinates only count pixels: 0, 1, 2, ... or 0.5, 1.5, ... without a unit."""
     for c in (cy, cx):
-        values = np.asarray(store.read(c), np.float64)
+        values = unpacked(store, c, holes=False)
         if c.text("units") not in ("", "1") or not np.array_equal(values - values[0], np.arange(len(values))):
             return False
         if values[0] not in (0.0, 0.5, 1.0):
@@ -280,11 +289,19 @@ def _from_centres(store: Store, cy: Variable, cx: Variable, *, single: Any) -> A
     return Affine(dx, 0.0, float(left), 0.0, dy, float(top))
 
 
-def _agree(said: Any, seen: Any, height: int, width: int, name: str) -> None:
-    """Check that corners by GeoTransform and by coordinates are the same."""
+def _agree(said: Any, seen: Any, height: int, width: int, name: str) -> bool:
+    """Check that corners by GeoTransform and by coordinates are the same; return whether whole pixels lie between.
+
+    Who cuts with xarray cuts the coordinates alone. They are right then, as GDAL and rioxarray take it too.
+    """
+    both = []
     for column, row in ((0, 0), (width, height)):
         (a, b), (c, d) = said * (column, row), seen * (column, row)
-        off = ((a - c) / seen.a, (b - d) / seen.e)
+        both.append(((a - c) / seen.a, (b - d) / seen.e))
+    whole = np.round(both[0])
+    if whole.any() and np.abs(np.array(both) - whole).max() <= SAME:
+        return True
+    for off in both:
         if max(map(abs, off)) > SAME:
             half = any(abs(abs(v) - 0.5) < SAME for v in off)
             raise SceneError(
@@ -293,3 +310,4 @@ def _agree(said: Any, seen: Any, height: int, width: int, name: str) -> None:
                 "both of one grid: x and y are pixel centres, GeoTransform begins at the corner of the first pixel",
                 "Say which is right with the reader option grid=coordinates or grid=geotransform",
             )
+    return False

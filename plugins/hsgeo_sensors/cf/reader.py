@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import SceneError
+from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.cf.bands import band_values, find_spectral, has_spectral
 from hsgeo_sensors.cf.grid import find_grid
+from hsgeo_sensors.cf.packing import fill_numbers, is_unsigned, limits_of, packing_of, unpacked
 from hsgeo_sensors.cf.store import Store, Variable, is_hdf5, is_zarr, open_store
 from hsgeo_sensors.common.assemble import assemble
 from hsgeo_sensors.common.decoding import decode_cube
 from hsgeo_sensors.common.hdf5 import open_hdf5, sides_of_chunks
 from hsgeo_sensors.common.lazy import LazyRaster
-from hsgeo_sensors.common.scale import decide_scale, quantity_of
+from hsgeo_sensors.common.own import foreign_hdf5, foreign_zarr
+from hsgeo_sensors.common.sample import Sample, find_fill
+from hsgeo_sensors.common.scale import decide_scale
+from hsgeo_sensors.common.units import quantity_with_unit
 from hsgeo_sensors.config import CfOptions, parse
 
 __all__ = ["CfReader"]
@@ -27,6 +32,8 @@ SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5", ".hdf")
 OWN = ("spectra", "abundance")
 """What a scene or a product of hsgeo has at its root: for the native reader, which knows more of it."""
 TIMES = ("time_coverage_start", "start_time", "acquisition_time", "acquisition_datetime", "start_datetime")
+THIN = 4  # chunks of a quarter of the bands or less: bands apart are read one by one
+PLANES = 2**25  # numbers of some bands that are kept while a file is opened: 128 MB of floats
 ANGLES = {
     "solar_zenith_angle": "sun_zenith",
     "solar_azimuth_angle": "sun_azimuth",
@@ -46,6 +53,7 @@ class CfReader:
         try:
             if path.is_dir():
                 own = not is_zarr(path) or any((path / name).is_dir() for name in OWN)
+                own = own and not ((path / "spectra").is_dir() and foreign_zarr(path))
                 return 0 if own or not has_spectral(open_store(path)) else 2  # 1 is native's for all other stores
             if not (path.is_file() and path.suffix.lower() in SUFFIXES and is_hdf5(path)):
                 return 0
@@ -53,7 +61,8 @@ class CfReader:
             return 0
         try:
             with open_hdf5(path) as file:
-                return int(not any(name in file for name in OWN))
+                own = any(name in file for name in OWN)
+                return int(not own or ("spectra" in file and foreign_hdf5(file)))
         except (OSError, RuntimeError, LookupError):  # classic netCDF or a broken file: opening it says so
             return 1
 
@@ -96,24 +105,31 @@ class CfReader:
         if chosen.nodata is not None:
             raw.nodata = (chosen.nodata,)
         bands = len(centres)
-        text = " ".join(str(variable.attrs.get(k, "")) for k in ("long_name", "standard_name", "units"))
-        units = variable.text("units")
-        radiant = "radiance" if "sr-1" in units.replace("^", "") or "/sr" in units else ""
-        quantity = quantity_of(chosen, variable.name, text, radiant)
+        text = " ".join(str(variable.attrs.get(k, "")) for k in ("long_name", "standard_name"))
+        units = str(variable.attrs.get("units", "")).strip()
+        quantity = quantity_with_unit(chosen, variable.name, text, unit=units, name=f"{path} ({variable.path})")
+        usable = default_good(centres) if good is None else good
+        with store.opened(variable.path) as data:
+            blocks = sides_of_chunks(data, raw.axes.index("y"), raw.axes.index("x"))
+            depth = data.chunks[spectral.axis] if data.chunks else bands
+        look = partial(_look, raw, blocks if THIN * depth <= bands else None, {})
+        sample = Sample(look, bands=bands, shape=raw.shape[1:], usable=usable)
+        about: dict[str, str] = {}
+        if not raw.nodata and not np.isfinite(raw.valid).any():
+            number, about = find_fill(sample, name=str(path))
+            raw.nodata = () if number is None else (number,)
         scale = decide_scale(
             chosen,
             bands=bands,
             shape=(raw.shape[1], raw.shape[2]),
             said=_said(variable, bands),
-            text=text,
+            text=f"{text} {units}",
             quantity=quantity,
             nodata=raw.nodata[0] if raw.nodata else None,
-            probe=lambda rows, cols: raw.stored(np.arange(bands), rows, cols),
+            probe=sample,
             name=str(path),
         )
         raw.gain, raw.offset = scale.gain, scale.offset
-        with store.opened(variable.path) as data:
-            blocks = sides_of_chunks(data, raw.axes.index("y"), raw.axes.index("x"))
         place = {}
         if grid.lat is not None and grid.lon is not None:
             for label, v in (("lat", grid.lat), ("lon", grid.lon)):
@@ -130,12 +146,13 @@ class CfReader:
             angles=_angles(store),
             time=_time(store),
             quantity=quantity,
-            units=str(variable.attrs["units"]) if quantity == "radiance" and units else None,
+            units=units if quantity == "radiance" and units else None,
             attrs={
                 "sensor": str(sensor),
                 "product_id": path.stem,
                 "variable": variable.path,
                 "layout": f"{variable.path} ({', '.join(a or 'one' for a in raw.axes)}): {grid.why}",
+                **about,
             },
             spectra_attrs={"scale_source": scale.source},
             blocks=blocks,
@@ -179,12 +196,12 @@ class Raster(LazyRaster):
         order = ("band", "y", "x") if "band" in axes else ("y", "x")
         super().__init__(store.path, tuple(variable.shape[axes.index(axis)] for axis in order), dtype)
         self.store, self.name, self.axes, self.order = _bare(store), variable.path, axes, order
-        self.unsigned = unsigned = variable.text("_Unsigned") == "true" and variable.dtype.kind == "i"
-        said = _packing(variable)
+        self.unsigned = is_unsigned(variable)
+        said = packing_of(variable)
         count = self.shape[0] if "band" in axes else 1
         self.gain, self.offset = np.full(count, said[0]), np.full(count, said[1])
-        self.nodata = _nodata(variable, unsigned)
-        self.valid = _valid(variable, *said)
+        self.nodata = fill_numbers(variable)
+        self.valid = limits_of(variable)
 
     def stored(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read stored numbers, ``(band, rows, columns)`` or ``(rows, columns)``: one box, axes as they come."""
@@ -225,6 +242,26 @@ class Raster(LazyRaster):
         return out.transpose([forward.index(k) for k in range(3)])
 
 
+def _look(
+    raw: Raster,
+    blocks: tuple[int, int] | None,
+    planes: dict[int, np.ndarray],
+    bands: np.ndarray,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+) -> np.ndarray:
+    """Read stored numbers of bands apart; where chunks hold few bands, none between them, and no large one twice."""
+    if blocks is None:
+        return raw.stored(bands, rows, cols)
+    whole = (0, raw.shape[1]), (0, raw.shape[2])
+    if 4 * blocks[0] * blocks[1] < raw.shape[1] * raw.shape[2] or len(bands) * raw.shape[1] * raw.shape[2] > PLANES:
+        return np.concatenate([raw.stored(bands[k : k + 1], rows, cols) for k in range(len(bands))])
+    for k, band in enumerate(bands.tolist()):
+        if band not in planes:
+            planes[band] = raw.stored(bands[k : k + 1], *whole)[0]
+    return np.stack([planes[band][slice(*rows), slice(*cols)] for band in bands.tolist()])
+
+
 def _bare(store: Store) -> Store:
     """Return a store without its list of variables: that would travel with every pickled array."""
     bare = object.__new__(type(store))
@@ -232,53 +269,10 @@ def _bare(store: Store) -> Store:
     return bare
 
 
-def _nodata(variable: Variable, unsigned: bool) -> tuple[float, ...]:
-    """Return the stored numbers that mean nothing: _FillValue, missing_value."""
-    out = []
-    for key in ("_FillValue", "missing_value"):
-        for value in np.ravel(np.asarray(variable.attrs.get(key, ()))):
-            if isinstance(value, (int, float, np.number)) and np.isfinite(value):
-                wrap = unsigned and value < 0
-                out.append(float(value) + (2.0 ** (8 * variable.dtype.itemsize) if wrap else 0.0))
-    return tuple(dict.fromkeys(out))
-
-
-def _valid(variable: Variable, gain: float, offset: float) -> tuple[float, float]:
-    """Return the smallest and largest stored number that is valid.
-
-    The limits are in stored numbers when their type is that of the variable, else in unpacked ones (netCDF's rule).
-    """
-    limits = [-np.inf, np.inf]
-    both = np.ravel(np.asarray(variable.attrs.get("valid_range", ())))
-    given = [*both] if both.size == 2 else [variable.attrs.get("valid_min"), variable.attrs.get("valid_max")]
-    for k, value in enumerate(given):
-        if value is None or isinstance(value, str):
-            continue
-        packed = variable.dtype.kind in "iu" and isinstance(value, (float, np.floating)) and (gain, offset) != (1, 0)
-        limits[k] = (float(value) - offset) / gain if packed else float(value)
-    return min(limits), max(limits)
-
-
-def _packing(variable: Variable) -> tuple[float, float]:
-    """Return scale_factor and add_offset, 1 and 0 where the file has none."""
-    given = variable.attrs.get("scale_factor", 1.0), variable.attrs.get("add_offset", 0.0)
-    try:
-        gain, offset = float(given[0]), float(given[1])
-    except (TypeError, ValueError):
-        gain = offset = np.nan
-    if not (np.isfinite(gain) and np.isfinite(offset) and gain != 0):
-        raise SceneError(
-            f"{variable.path} has scale_factor {given[0]!r} and add_offset {given[1]!r}",
-            "numbers, scale_factor not 0",
-            "Repair the file",
-        )
-    return gain, offset
-
-
 def _said(variable: Variable, bands: int) -> tuple[np.ndarray, np.ndarray, str] | None:
     """Return the scale that the file states."""
     if "scale_factor" in variable.attrs or "add_offset" in variable.attrs:
-        gain, offset = _packing(variable)
+        gain, offset = packing_of(variable)
         worth = 0.01 if variable.text("units") in ("%", "percent") else 1.0
         return np.full(bands, gain * worth), np.full(bands, offset * worth), "scale_factor and add_offset of the file"
     if variable.text("units") in ("%", "percent"):
@@ -291,7 +285,7 @@ def _angles(store: Store) -> dict[str, float]:
     for v in store.variables.values():
         name = ANGLES.get(v.text("standard_name"))
         if name is not None and int(np.prod(v.shape)) == 1 and v.dtype.kind in "iuf":
-            value = float(np.ravel(store.read(v))[0])
+            value = float(np.ravel(unpacked(store, v))[0])
             out[name] = float(np.rad2deg(value)) if v.text("units").startswith("rad") else value
     return out
 

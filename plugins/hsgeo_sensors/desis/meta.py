@@ -76,6 +76,8 @@ def read_metadata(data: bytes, *, level: str, name: str) -> About:
         If it is no such file, of another level, or a band lacks something.
     """
     root = parse_xml(data, name=name)
+    for element in root.iter():  # a default namespace stands before every name
+        element.tag = element.tag.rpartition("}")[2]
     lists = root.findall(".//bandCharacterisation")
     if len(lists) != 1:
         raise SceneError(f"{name} has {len(lists)} lists of bands (bandCharacterisation)", "one", AGAIN)

@@ -74,7 +74,7 @@ def look_at(path: Path, about: About | None, *, mapped: bool, name: str) -> Pict
     """
     from rasterio.errors import RasterioError
 
-    wanted = "int16" if about is not None else "uint8"
+    wanted = ("int16",) if about is not None else ("uint8", "int16", "uint16")
     try:
         with open_tiff(path) as file:
             plain = file.crs is None or file.transform.is_identity
@@ -83,8 +83,8 @@ def look_at(path: Path, about: About | None, *, mapped: bool, name: str) -> Pict
             check_complete(file, name=f"{name}: {path.name}", do=AGAIN)
     except RasterioError as error:
         raise SceneError(f"{name}: {path.name} is no readable TIFF: {error}", "a complete GeoTIFF", AGAIN) from error
-    if kind != wanted:
-        raise SceneError(f"{name}: {path.name} holds {kind}", wanted, AGAIN)
+    if kind not in wanted:
+        raise SceneError(f"{name}: {path.name} holds {kind}", " or ".join(wanted), AGAIN)
     if about is not None and found.count != len(about.wavelength):
         raise SceneError(
             f"{name} lists {len(about.wavelength)} bands, and {path.name} has {found.count}", "as many", AGAIN
@@ -127,11 +127,13 @@ def check_place(about: About, picture: Picture, *, name: str) -> None:
     height = min(top, north.max()) - max(bottom, north.min())
     largest = max((right - left) * (top - bottom), np.ptp(east) * np.ptp(north))
     if not (width > 0 and height > 0 and width * height >= 0.5 * largest):
+        digits = 4 if picture.crs.is_geographic else 0
+        corners = ((east.min(), north.max()), (east.max(), north.min()), (left, top), (right, bottom))
+        a, b, c, d = (f"({x:.{digits}f}, {y:.{digits}f})" for x, y in corners)
         raise SceneError(
-            f"{name} has a bounding polygon from ({east.min():.0f}, {north.max():.0f}) to ({east.max():.0f}, "
-            f"{north.min():.0f}), and the image lies from ({left:.0f}, {top:.0f}) to ({right:.0f}, {bottom:.0f})",
-            "metadata and image of one scene",
-            AGAIN,
+            f"{name} has a bounding polygon from {a} to {b}, and the image lies from {c} to {d}",
+            "metadata and image of one scene, both whole",
+            f"{AGAIN}; if the image was cut and you trust it, open it with the reader option check_grid=false",
         )
 
 
@@ -205,5 +207,5 @@ class Flags(LazyRaster):
         if self.mask is not None:
             layers = read_tiff(self.mask[0].path(self.mask[1]), self.layers, rows, cols, quiet=self.plain)
             for number, layer in zip(self.layers, layers, strict=True):
-                out |= ((layer != 0) & ~outside) * np.uint16(LAYERS[number])
+                out |= ((layer > 0) & ~outside) * np.uint16(LAYERS[number])
         return out

@@ -95,10 +95,14 @@ class DesisReader:
             raise SceneError(f"{name} is of level {level}", ", ".join(LEVELS), "Get the L2A product of this scene")
         about = read_metadata(product.read(described, limit=LARGEST), level=level, name=name)
         picture = look_at(product.path(image), about, mapped=level != "L1B", name=name)
-        check_place(about, picture, name=name)
+        if level == "L1B":  # not orthorectified: a geotransform that a program put there is a coarse one
+            picture = picture._replace(crs=None, transform=None)
+        if chosen.check_grid:
+            check_place(about, picture, name=name)
         mask, said = _mask(chosen, product, picture, name)
         quantity, units = LEVELS[level]
-        notes = {"georeferencing": "none: sensor grid; the RPCs of the product are not read"} if level == "L1B" else {}
+        unplaced = {"georeferencing": "none: sensor grid; RPCs or a transform in the image are not read"}
+        notes = unplaced if level == "L1B" else {}
         return assemble(
             Cube(product, image, about, picture),
             wavelength=about.wavelength,

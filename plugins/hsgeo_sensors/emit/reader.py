@@ -25,6 +25,7 @@ from hsgeo_sensors.emit.grid import geolocation, lookup_table
 __all__ = ["EmitReader"]
 
 CUBES = {"reflectance": "L2A", "radiance": "L1B"}
+GROUPS = ("location", "sensor_band_parameters")
 UNITS = {"uW/cm^2/SR/nm": "uW cm-2 sr-1 nm-1"}  # the product's spelling of what CF writes so
 MIRRORED = "as seen by fpa"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -38,20 +39,27 @@ class EmitReader:
     """Name of a file that `synthesize` writes."""
 
     def score(self, path: Path) -> int:
-        """Return 2 for EMIT files of any product (those that are no scene get their own message), else 0."""
+        """Return 2 for EMIT files of any product (those that are no scene get their own message), else 0.
+
+        What was written anew with everything at the root, on the swath or on a map, is left to the CF reader.
+        """
+        named = False
         try:
             if not path.is_file() or path.suffix.lower() != ".nc":
                 return 0
-            if NAME.match(path.name):
-                return 2
+            named = NAME.match(path.name) is not None
             with path.open("rb") as file:
                 if file.read(8) != HDF5:
-                    return 0
+                    return 2 * named
             with open_hdf5(path) as file:
                 cube = any(getattr(file.get(name), "ndim", 0) == 3 for name in CUBES)
-                return 2 if cube and text(file.attrs.get("instrument")) == "EMIT" else 0
-        except Exception:  # what cannot be looked at is not ours
-            return 0
+                grouped = any(name in file for name in GROUPS)
+                if named:
+                    flat = cube and not grouped and any("wavelen" in name.lower() for name in file)
+                    return 0 if flat else 2
+                return 2 if cube and grouped and text(file.attrs.get("instrument")) == "EMIT" else 0
+        except Exception:  # what cannot be looked at is not ours, but for its name
+            return 2 * named
 
     def open(
         self, path: Path, *, options: Mapping[str, Any] | None = None, chunks: Mapping[Hashable, int] | None = None
@@ -171,6 +179,7 @@ def _scene(
         "processing_level": CUBES[meta["quantity"]],
         "quality_source": "fill values of the cube" if mask is None else mask.name,
         "uncertainty_source": uncertainty.name if uncertainty is not None else None,
+        "georeferencing": "lat and lon of each pixel; no lookup table" if lookup is None else None,
         "observation_source": observation.name if observation is not None else None,
         "crosstrack_orientation": meta["about"]["crosstrack_orientation"] or None,
     }

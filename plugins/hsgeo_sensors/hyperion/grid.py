@@ -29,7 +29,7 @@ def check_grid(product: Bundle, bands: dict[int, str], meta: Mtl, *, strict: boo
     meta : Mtl
         The metadata file.
     strict : bool
-        Whether corners of the metadata file that contradict the GeoTIFFs are an error.
+        Whether a size or corners in the metadata file that contradict the GeoTIFFs are an error.
 
     Returns
     -------
@@ -57,11 +57,11 @@ def check_grid(product: Bundle, bands: dict[int, str], meta: Mtl, *, strict: boo
                 AGAIN,
             )
     lines, samples = meta.optional("PRODUCT_LINES"), meta.optional("PRODUCT_SAMPLES")
-    if np.isfinite([lines, samples]).all() and (lines, samples) != shape:
+    if strict and np.isfinite([lines, samples]).all() and (lines, samples) != shape:
         raise SceneError(
             f"{meta.name} says {lines:g} lines and {samples:g} samples, its GeoTIFFs have {shape[0]} x {shape[1]}",
             "the same",
-            AGAIN,
+            f"{AGAIN}; if they were cut and you trust them, open it with the reader option check_grid=false",
         )
     if strict:
         _check_corners(meta, shape, transform)

@@ -17,6 +17,7 @@ from hsgeo_sensors.common.assemble import ANGLES
 from hsgeo_sensors.common.chunks import whole_chunks
 from hsgeo_sensors.common.hdf5 import open_hdf5
 from hsgeo_sensors.common.lazy import LazyRaster
+from hsgeo_sensors.common.own import foreign_hdf5, foreign_zarr
 from hsgeo_sensors.config import NativeOptions, parse
 from hsgeo_sensors.native.writer import COUNTED
 
@@ -33,19 +34,21 @@ class NativeReader:
     """Opens what `hsgeo_sensors.native.writer.write_native` wrote, or any store with the same names."""
 
     def score(self, path: Path) -> int:
-        """Return 2 for a Zarr store or netCDF-4 file that has ``spectra``, 1 for another store and a product."""
+        """Return 2 for a Zarr store or netCDF-4 file with ``spectra (band, y, x)``, 1 for another store, a product."""
         try:
             if path.is_dir():
                 if not _format(path):
                     return 0
-                return 2 if (path / "spectra").is_dir() else 1
+                return 2 if (path / "spectra").is_dir() and not foreign_zarr(path) else 1
             if path.suffix.lower() not in (".nc", ".nc4", ".netcdf"):
                 return 0
             with path.open("rb") as file:
                 if file.read(8) != HDF5:
                     return 0
             with open_hdf5(path) as file:
-                return 2 if "spectra" in file else int("abundance" in file)  # a product gets its own message
+                if "spectra" in file:
+                    return 0 if foreign_hdf5(file) else 2
+                return int("abundance" in file)  # a product gets its own message
         except Exception:  # what cannot be looked at is not ours
             return 0
 

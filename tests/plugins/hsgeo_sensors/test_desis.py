@@ -120,6 +120,12 @@ def test_reflectance(l2a, cube):
     assert scene.attrs["scene_azimuth_angle"] == 307.9
 
 
+def test_an_order_unpacked_by_hand_opens_by_its_outer_folder(l2a, cube, tmp_path):
+    shutil.copytree(l2a, tmp_path / "dims_op_1/DESIS.HSI.L2A/order/product")
+    assert DesisReader().score(tmp_path / "dims_op_1") == 2
+    assert_true(open_scene(tmp_path / "dims_op_1"), cube, 1e-4)
+
+
 def test_radiance(l1c, cube):
     scene = open_scene(l1c)
     assert_true(scene, cube, GAIN.max())
@@ -189,7 +195,7 @@ def test_mask_of_another_file(l2a, l1c, copy, tmp_path):
     for change, words in (
         ({"height": 24}, r"10 layers of \(24, 31\)"),
         ({"count": 7}, "7 layers"),
-        ({"dtype": "uint16"}, "uint16"),
+        ({"dtype": "float32"}, "float32"),
         ({"transform": rasterio.Affine(30, 0, 600030, 0, -30, 4500030)}, "elsewhere"),
     ):
         rewrite(copy / layers.name, **change)

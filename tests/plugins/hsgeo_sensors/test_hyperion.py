@@ -80,6 +80,11 @@ def test_values_and_grid(path, cube):
         assert (scene.spectra.attrs["quantity"], scene.spectra.attrs["units"]) == ("radiance", "W m-2 sr-1 um-1")
 
 
+def test_a_product_further_down_opens_by_the_outer_folder(path, cube, tmp_path):
+    shutil.copytree(path, tmp_path / "a/b/c" / NAME, copy_function=os.link)
+    assert_true(open_scene(tmp_path, options={"overlap": "both"}), cube)
+
+
 def test_what_the_metadata_say(path):
     scene = open_scene(path)
     assert (scene.attrs["product_id"], scene.attrs["sensor"]) == (NAME, "Hyperion")
@@ -251,7 +256,7 @@ def _rewrite(number, **how):
         (_text("SCALING_FACTOR_SWIR = ", "SCALING_FACTOR_X = "), "lacks SCALING_FACTOR_SWIR"),
         (_text("SCALING_FACTOR_VNIR = ", "SCALING_FACTOR_VNIR = -"), "positive"),
         (_text('"HYPERION"', '"ALI"'), "SENSOR_ID = ALI"),
-        (_text("PRODUCT_LINES = 23", "PRODUCT_LINES = 31"), "31 lines"),
+        (_text("PRODUCT_LINES = 23", "PRODUCT_LINES = 31"), r"31 lines.*check_grid=false"),
         (_text("UL_CORNER_MAPX = 600015", "UL_CORNER_MAPX = 600000"), "pixel centres or pixel edges"),
         (_text("LR_CORNER_MAPY = 4499355", "LR_CORNER_MAPY = 4499340"), "pixel centres or pixel edges"),
         (_rewrite(8, dtype="float32"), "float32"),
@@ -276,6 +281,21 @@ def test_a_band_of_another_shape_is_found_when_it_is_read(copy):
 def test_corners_can_be_left_unchecked(copy):
     _text("UL_CORNER_MAPX = 600015", "UL_CORNER_MAPX = 600000")(copy)
     assert open_scene(copy, options={"check_grid": False}).x.values[0] == 600015.0
+
+
+def test_cut_bands_beside_the_whole_metadata(copy, cube):
+    for file in copy.glob("*.TIF"):
+        with rasterio.open(file) as source:
+            window = rasterio.windows.Window(5, 6, 20, 11)
+            profile, values = source.profile | {"height": 11, "width": 20}, source.read(1, window=window)
+            profile["transform"] = source.window_transform(window)
+        with rasterio.open(file, "w", **profile) as out:
+            out.write(values, 1)
+    with pytest.raises(SceneError, match=r"23 lines and 31 samples.*check_grid=false"):
+        open_scene(copy)
+    scene = open_scene(copy, options={"check_grid": False})
+    assert (scene.x.values[0], scene.y.values[0]) == (600015.0 + 150, 4500015.0 - 180)
+    assert np.abs(scene.spectra.sel(band=20) - cube[USED.index(20), 6:17, 5:25]).max() < 1 / min(SCALE)
 
 
 @pytest.mark.parametrize("level", ["folder", "zip", "file"])
