@@ -100,7 +100,7 @@ class Cube(Granular):
         out = np.empty((first.stop - first.start, len(bands), last.stop - last.start), np.float32)
         dark = np.ones((len(out), out.shape[2]), bool)
         with self.opened() as file:
-            fields = file[self.level.fields]
+            fields = self.level.fields
             for d, name in enumerate(DETECTORS):
                 start = self.slots[0] * d
                 targets = np.flatnonzero((bands >= start) & (bands < start + self.slots[d]))
@@ -110,8 +110,8 @@ class Cube(Granular):
                 span = slice(int(slots.min()), int(slots.max()) + 1)
                 runs = list(_runs(targets, slots - span.start))
                 gain, shift = self.level.line(self.scale[d])
-                errors = fields[f"{name.upper()}_{self.level.err}"] if self.err else None
-                for part, stored, codes in _parts(fields[f"{name.upper()}_Cube"], errors, first, span, last):
+                errors = file[f"{fields}/{name.upper()}_{self.level.err}"] if self.err else None
+                for part, stored, codes in _parts(file[f"{fields}/{name.upper()}_Cube"], errors, first, span, last):
                     lost, to = self.level.unusable(stored, codes), out[part]
                     for there, here in runs:
                         values = to[:, there]

@@ -103,12 +103,13 @@ class Level:
             Of their shape; None: all are, which is the rule. 0 in level 1 is a tiny radiance, as over deep water.
         """
         out = None
-        if self.name != "1":
-            zero = numbers == 0
-            if zero.any():
-                # what was negative lies below the lowest number: it was measured, and it is dark
-                out = zero if codes is None else np.logical_and(zero, codes != NEGATIVE, out=zero)
-        if codes is not None and codes.any():  # clean windows need no second look
+        # clean windows need no second look; the least and the largest are found four times as fast as "any" is
+        told = codes is not None and codes.max(initial=0) > 0
+        if self.name != "1" and numbers.min(initial=1) == 0:
+            out = numbers == 0
+            if told:  # what was negative lies below the lowest number: it was measured, and it is dark
+                np.logical_and(out, codes != NEGATIVE, out=out)
+        if told:
             for code in self.bad:
                 hit = codes == code
                 out = hit if out is None else np.logical_or(out, hit, out=out)
