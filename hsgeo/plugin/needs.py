@@ -34,6 +34,8 @@ class Layout:
         What the lengths of the endmembers mean: ``"physical"`` (units of the scene) or ``"peak"`` (highest band 1, so
         that a pixel's brightness is its gain). Known before any value is: the attribute ``scale`` that the stage
         which writes ``endmembers`` gives in its `VarSpec`.
+    units : str
+        Of the spectra: ``"1"``, or such as ``"W m-2 sr-1 um-1"``; ``"unknown"`` where nobody says.
     """
 
     height: int
@@ -44,6 +46,7 @@ class Layout:
     endmembers: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
     scale: str = "physical"
+    units: str = "1"
 
     @property
     def bands(self) -> int:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import TYPE_CHECKING
 
-__all__ = ["Quality", "quality_attrs"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Quality", "flags_known", "quality_attrs"]
 
 
 class Quality(IntFlag):
@@ -39,3 +43,22 @@ def quality_attrs() -> dict[str, object]:
         "flag_masks": np.array([flag.value for flag in Quality], np.uint16),
         "flag_meanings": " ".join(str(flag.name).lower() for flag in Quality),
     }
+
+
+def flags_known(scene: xr.Dataset) -> frozenset[str] | None:
+    """Return the flags that a scene's ``quality`` can have at all, so that "none set" can be told from "nobody looked".
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        A scene. Readers say it in the attribute ``flags_known`` of ``quality``, names with spaces between.
+
+    Returns
+    -------
+    frozenset of str or None
+        Names of `Quality`, lower case; none of them where there is no ``quality``. None: ``quality`` does not say.
+    """
+    if "quality" not in scene:
+        return frozenset()
+    said = scene["quality"].attrs.get("flags_known")
+    return None if said is None else frozenset(str(said).split())

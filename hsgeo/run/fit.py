@@ -13,7 +13,8 @@ import xarray as xr
 from hsgeo.errors import ConfigError
 from hsgeo.plugin.registry import Registry
 from hsgeo.product.provenance import identify
-from hsgeo.run.plan import check_quantity, check_same_bands, good_only, mask_bits, state_recipe
+from hsgeo.run.plan import check_same_bands, good_only, mask_bits, state_recipe
+from hsgeo.run.quantity import check_library_quantity, check_quantity, check_same_quantity, doubt_of_size
 from hsgeo.run.threads import pinned
 from hsgeo.spectra.library import resample_library
 from hsgeo.stages.apply import Frame, PlannedStep
@@ -138,6 +139,9 @@ def fit_chain(
     for scene in scenes:
         check_quantity(scene, options)
         check_same_bands(scenes[0], scene)
+        check_same_quantity(scenes[0]["spectra"].attrs, scene)
+    if library is not None:
+        check_library_quantity(library, scenes[0])
     steps = build_chain(recipe, registry)
     given = {"spectra": "tile"} | ({"label": "tile"} if labels is not None else {})
     if library is not None or labels is not None:
@@ -198,6 +202,11 @@ def fit_chain(
             layout = stage_layout(materials[0].frame, shared, scene_vars)
             planned.append(plan_step(step, layout, learnt, scene_vars))
             progress(step.id, 1.0)
+    if library is not None and labels is None:
+        (spectra,) = (array.values for array in extra.values())
+        doubt = doubt_of_size(spectra, library.attrs, scenes[0], materials[0].patches, planned, covered)
+        if doubt is not None:
+            notice(doubt)
     dropped_recipe = recipe.model_copy(
         update={"stages": tuple(u for u in recipe.stages if u.key in {s.id for s in steps})}
     )

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import ConfigError, SceneError
+from hsgeo.errors import ConfigError
 from hsgeo.plugin.needs import Layout, VarSpec
 from hsgeo.plugin.onefile import reduce_with_sources
 from hsgeo.plugin.quality import Quality
 from hsgeo.plugin.registry import Registry
+from hsgeo.run.quantity import check_quantity, check_same_quantity
 from hsgeo.stages.apply import Frame, PlannedStep
 from hsgeo.stages.chain import build_chain
 from hsgeo.stages.fitting import plan_step, stage_layout
@@ -23,7 +24,7 @@ from hsgeo.stages.recipe import Recipe, SceneOptions
 from hsgeo.stages.source import Source
 from hsgeo.stages.validity import possible
 
-__all__ = ["Plan", "check_quantity", "check_same_bands", "good_only", "make_plan", "mask_bits", "state_recipe"]
+__all__ = ["Plan", "check_same_bands", "good_only", "make_plan", "mask_bits", "state_recipe"]
 
 SAME_BAND = 2.0  # nm: scenes of one sensor differ by less (smile, recalibration); another sensor differs by more
 
@@ -81,17 +82,6 @@ def mask_bits(options: SceneOptions) -> int:
     for name in options.mask:
         bits |= int(Quality[name.upper()])
     return bits
-
-
-def check_quantity(scene: xr.Dataset, options: SceneOptions) -> None:
-    """Refuse radiance that was not asked for."""
-    quantity = scene["spectra"].attrs.get("quantity", "reflectance")
-    if quantity == "radiance" and not options.radiance:
-        raise SceneError(
-            "the scene holds radiance",
-            "reflectance; or radiance on purpose",
-            "Use the surface reflectance product, or say -o scene.radiance=true",
-        )
 
 
 def good_only(variables: Mapping[str, xr.DataArray], good: np.ndarray) -> dict[str, xr.DataArray]:
@@ -156,6 +146,7 @@ def make_plan(
     options, shared = recipe.scene.with_, state["scene"]
     check_quantity(scene, options)
     check_same_bands(shared, scene)
+    check_same_quantity(shared.attrs, scene)
     source = Source.of(scene)
     good = shared["good"].values.astype(bool)
     frame = Frame(

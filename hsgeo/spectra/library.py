@@ -87,7 +87,8 @@ def _read(path: Path, scale: float | None) -> tuple[xr.Dataset, float | None]:
     if suffix in (".nc", ".nc4", ".cdf", ".h5") or (path.is_dir() and _is_zarr(path)):
         return _own(path), scale or 1.0
     if path.is_dir() or is_text_library(path):
-        return read_text(path, scale=scale), 1.0  # its files may differ in scale, so the reader divides
+        found = read_text(path, scale=scale)  # its files may differ in scale, so the reader divides
+        return found.assign_attrs(quantity="reflectance"), 1.0
     if suffix in (".csv", ".txt", ".tsv"):
         from hsgeo.spectra.library_csv import read_csv
 
@@ -150,7 +151,11 @@ def as_library(dataset: xr.Dataset, *, dtype: str = "float32") -> xr.Dataset:
     good = values["good"].values.astype(bool)[keep] if flagged else None
     library = build(spectra[:, keep], values["wavelength"].values[keep], fwhm[keep], labels, good=good)
     said = values.attrs.get("scale", dataset.attrs.get("scale"))  # endmembers of a product: physical or peak
-    return library.assign_attrs(scale=said) if isinstance(said, str) else library
+    about = {"scale": said} if isinstance(said, str) else {}
+    for key in ("quantity", "units"):  # what the numbers are, where somebody says so
+        stated = values.attrs.get(key, dataset.attrs.get(key) if values.name == "spectra" else None)
+        about |= {key: stated} if isinstance(stated, str) and stated else {}
+    return library.assign_attrs(about)
 
 
 def by_class(library: xr.Dataset, *, level: str | int) -> xr.Dataset:

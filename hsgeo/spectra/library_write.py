@@ -203,7 +203,8 @@ def _write_netcdf(library: xr.Dataset, path: Path) -> None:
 def _plain(library: xr.Dataset) -> xr.Dataset:
     out = library.copy()
     out.attrs = {"title": "hsgeo spectral library"}
-    out["spectra"].attrs = {"long_name": "reflectance", "units": "1"}
+    # what the numbers are, where the library says so: a run compares it with its scene
+    out["spectra"].attrs = {key: library.attrs[key] for key in ("quantity", "units") if key in library.attrs}
     for name in out.variables:
         out[name].encoding = {}
     return out

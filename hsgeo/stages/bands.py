@@ -68,7 +68,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
         ``good (band)`` bool, ``noise (band)`` (standard deviation in the units of the data, NaN in bad
         bands), with ``band``, ``wavelength``, ``fwhm``; attrs ``noise_level`` and ``signal_level`` (rms of
         ordinary pixels), ``noisy_bands`` and ``lost_bands`` (JSON, nm; missing in too many pixels, not in all),
-        ``zero_share`` (pixels that are 0 in every good band), ``quantity``.
+        ``zero_share`` (pixels that are 0 in every good band), ``quantity`` and ``units``.
 
     Raises
     ------
@@ -132,6 +132,7 @@ def look(scene: xr.Dataset, patches: Sequence[Patch], options: SceneOptions) -> 
         else "",
         "lost_bands": json.dumps([round(float(w), 1) for w in scene["wavelength"].values[lost]]) if lost.any() else "",
         "quantity": quantity,
+        "units": str(scene["spectra"].attrs.get("units", "unknown")),
     }
     return out
 

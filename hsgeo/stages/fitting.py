@@ -47,6 +47,7 @@ def stage_layout(frame: Frame, look: xr.Dataset, scene_vars: Mapping[str, xr.Dat
         endmembers=names,
         classes=classes,
         scale=scale,
+        units=str(look.attrs.get("units", "1" if look.attrs["quantity"] == "reflectance" else "unknown")),
     )
 
 

@@ -45,7 +45,10 @@ class SceneOptions(_Model):
     @field_validator("mask", mode="before")
     @classmethod
     def _one_flag(cls, flags: object) -> object:
-        return (flags,) if isinstance(flags, str) else flags
+        listed = (flags,) if isinstance(flags, str) else flags
+        if wrong := _no_flags(listed):
+            raise ValueError(f"{wrong} is no quality flag; there are {', '.join(_FLAGS)}")
+        return listed
 
     @field_validator("bad_bands", mode="before")
     @classmethod
@@ -63,6 +66,13 @@ class SceneOptions(_Model):
             if low > high:
                 raise ValueError(f"range {low}-{high} is empty; write the lower wavelength first")
         return ranges
+
+
+def _no_flags(flags: object) -> str:
+    """Name those of the flags that there are not; empty if all are known, or this is no list."""
+    if not isinstance(flags, (list, tuple)):
+        return ""
+    return ", ".join(repr(flag) for flag in flags if flag not in _FLAGS)
 
 
 class SceneUse(_Model):
@@ -95,7 +105,7 @@ class Output(_Model):
         "auto",
         description="Grid of the product. auto: scenes with a CRS keep theirs, swaths get the grid of their lookup "
         "table, else their UTM zone; swath (or scene): that of the sensor; utm; a reference system such as EPSG:32632; "
-        "or crs, transform and shape.",
+        "a GeoTIFF or product, for its grid; or crs, transform and shape.",
     )
     method: Literal["nearest", "bilinear"] = Field(
         "nearest", description="How cells of that grid are filled: with a pixel, or a mean of four valid ones."
@@ -279,6 +289,13 @@ def override(recipe: Recipe, options: Mapping[str, Any] | None, *, seed: int | N
                 block[each] = setting
         else:
             raise ConfigError(f"option {name!r} is {value!r}", "step.key=value, or a mapping of keys to values")
+    mask = targets["scene"].get("mask")
+    if wrong := _no_flags((mask,) if isinstance(mask, str) else mask):
+        raise ConfigError(
+            f"{wrong} is no quality flag, and cannot be masked",
+            ", ".join(_FLAGS),
+            "Correct --mask or scene.mask; docs/conventions says what each flag means",
+        )
     try:
         return Recipe.model_validate(plain)
     except ValidationError as error:

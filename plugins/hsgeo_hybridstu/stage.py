@@ -57,7 +57,6 @@ class HybridStuStage:
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
         """Declare ``abundance (endmember, y, x)``, ``rmse`` and, with a gain per pixel, ``gain (y, x)``."""
-        units = "1" if layout.quantity == "reflectance" else layout.quantity
         out = {
             "abundance": VarSpec(
                 ("endmember", "y", "x"),
@@ -67,7 +66,7 @@ class HybridStuStage:
             ),
             "rmse": VarSpec(
                 ("y", "x"),
-                attrs={"long_name": "root mean square residual over the valid bands", "units": units},
+                attrs={"long_name": "root mean square residual over the valid bands", "units": layout.units},
                 range=(0.0, float("inf")),
             ),
         }

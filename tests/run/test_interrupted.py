@@ -129,3 +129,16 @@ def test_resuming_another_run_is_refused(folder, monkeypatch, capsys):
     assert attrs["hsgeo_status"] == "complete"
     assert run(arguments(folder, "p.zarr", "--resume")) == 2
     assert "complete" in capsys.readouterr().err
+
+
+def test_an_interrupted_conversion_says_so_and_leaves_nothing(tmp_path):
+    save(make_scene(128, 128), tmp_path / "scene.zarr")
+    call = [sys.executable, "-m", "hsgeo", "convert", tmp_path / "scene.zarr", tmp_path / "c.zarr", "--chunk", "2"]
+    process = subprocess.Popen([str(part) for part in call], stderr=subprocess.PIPE, text=True)
+    while not any(tmp_path.glob(".c.zarr.*.new/spectra/0.3.*")):  # 4096 chunks are to come, 64 a block
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said.strip()) == (1, "Stopped.")
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.zarr"]

@@ -51,13 +51,12 @@ class AbundanceStage:
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
         """Declare ``abundance (endmember, y, x)``, ``rmse (y, x)``, and what the options add."""
-        units = "1" if layout.quantity == "reflectance" else layout.quantity
         problem = self.problem(layout.scale)
         out = {
             "abundance": self.abundance(layout),
             "rmse": VarSpec(
                 ("y", "x"),
-                attrs={"long_name": "root mean square residual over the valid bands", "units": units},
+                attrs={"long_name": "root mean square residual over the valid bands", "units": layout.units},
                 range=(0.0, float("inf")),
             ),
         }

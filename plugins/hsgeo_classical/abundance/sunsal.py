@@ -60,7 +60,6 @@ class Sunsal:
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
         """Declare ``abundance (endmember, y, x)`` and ``rmse (y, x)``."""
-        units = "1" if layout.quantity == "reflectance" else layout.quantity
         one = self.options.sum_to_one
         return {
             "abundance": VarSpec(
@@ -71,7 +70,7 @@ class Sunsal:
             ),
             "rmse": VarSpec(
                 ("y", "x"),
-                attrs={"long_name": "root mean square residual over the valid bands", "units": units},
+                attrs={"long_name": "root mean square residual over the valid bands", "units": layout.units},
                 range=(0.0, float("inf")),
             ),
         }

@@ -30,8 +30,7 @@ class Noise:
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
         """Declare ``noise (band)``."""
-        units = "1" if layout.quantity == "reflectance" else layout.quantity
-        attrs = {"long_name": "standard deviation of the noise", "units": units}
+        attrs = {"long_name": "standard deviation of the noise", "units": layout.units}
         return {"noise": VarSpec(("band",), scope="scene", attrs=attrs, range=(0.0, float("inf")))}
 
     def fit_needs(self, layout: Layout) -> FitNeeds:

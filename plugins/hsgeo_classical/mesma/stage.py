@@ -97,9 +97,8 @@ class LibraryStage:
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
         """Declare ``endmembers``, ``abundance (endmember, y, x)`` and ``rmse (y, x)``."""
-        units = "1" if layout.quantity == "reflectance" else layout.quantity
         return {
-            "endmembers": VarSpec(("endmember", "band"), scope="scene", attrs={"units": units}),
+            "endmembers": VarSpec(("endmember", "band"), scope="scene", attrs={"units": layout.units}),
             "abundance": VarSpec(
                 ("endmember", "y", "x"),
                 attrs={"long_name": "fraction of the class", "units": "1", "shade": self.shade},
@@ -108,7 +107,7 @@ class LibraryStage:
             ),
             "rmse": VarSpec(
                 ("y", "x"),
-                attrs={"long_name": "root mean square residual over the valid bands", "units": units},
+                attrs={"long_name": "root mean square residual over the valid bands", "units": layout.units},
                 range=(0.0, float("inf")),
             ),
         }

@@ -60,7 +60,6 @@ class AbundanceDiffusion:
 
     def outputs(self, layout: Layout) -> dict[str, VarSpec]:
         """Declare ``abundance (endmember, y, x)``, ``rmse``, ``prior_influence`` and what the samples give."""
-        units = "1" if layout.quantity == "reflectance" else layout.quantity
         o, maps = self.options, ("endmember", "y", "x")
         out = {
             "abundance": VarSpec(
@@ -71,7 +70,7 @@ class AbundanceDiffusion:
             ),
             "rmse": VarSpec(
                 ("y", "x"),
-                attrs={"long_name": "root mean square residual over the valid bands", "units": units},
+                attrs={"long_name": "root mean square residual over the valid bands", "units": layout.units},
                 range=(0.0, float("inf")),
             ),
             "prior_influence": VarSpec(

@@ -195,10 +195,8 @@ def _sampled(file: Any, table: Plane, steps: list[int]) -> tuple[int, np.ndarray
 
 def _cells_off(file: Any, transform: Any, lat: Plane, lon: Plane, cells: Any, pixels: Any) -> float | None:
     """Return the median distance, in cells, between cells and the places of pixels; None if no place is known."""
-    there = [
-        [float(file[p.dataset][int(r), int(c)]) for r, c in zip(*pixels, strict=True)] for p in (lon, lat)
-    ]  # one value at a time: 64 x 8 bytes, wherever they are
-    east, north = np.array(there, np.float64)
+    # whole, 13 MB each: of a compressed one each single number would inflate a chunk again
+    east, north = (file[p.dataset][:][pixels].astype(np.float64) for p in (lon, lat))
     known = np.isfinite(east) & np.isfinite(north) & (east != lon.fill) & (north != lat.fill)
     if not known.any():
         return None
