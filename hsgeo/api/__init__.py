@@ -13,11 +13,12 @@ from hsgeo.api.benchmark import benchmark_accuracy, benchmark_blind, benchmark_n
 from hsgeo.api.benchmark_endmembers import benchmark_endmembers
 from hsgeo.api.describe import describe, describe_scene, draw, summarise
 from hsgeo.api.evaluate import evaluate
-from hsgeo.api.georeference import check_grid, georeference, on_grid
+from hsgeo.api.georeference import check_grid, georeference, grid_file, on_grid, read_grid
 from hsgeo.api.labels import labels_path
 from hsgeo.api.libraries import draw_library, library_facts, resample_library, write_library
 from hsgeo.api.naming import names_path
-from hsgeo.api.recipes import resolve_recipe, state_recipe
+from hsgeo.api.placing import placing
+from hsgeo.api.recipes import resolve_recipe, state_recipe, unsourced_flags
 from hsgeo.api.scenes import write_scene
 from hsgeo.api.subset import subset
 from hsgeo.api.train import train, users_of_weights
@@ -52,6 +53,7 @@ __all__ = [
     "evaluate",
     "fit",
     "georeference",
+    "grid_file",
     "labels_path",
     "library_facts",
     "list_plugins",
@@ -61,6 +63,8 @@ __all__ = [
     "open_product",
     "open_scene",
     "open_state",
+    "placing",
+    "read_grid",
     "read_run",
     "resample_library",
     "resolve_recipe",
@@ -70,6 +74,7 @@ __all__ = [
     "train",
     "unfinished_tile",
     "unmix",
+    "unsourced_flags",
     "users_of_weights",
     "write",
     "write_library",

@@ -73,13 +73,21 @@ def read_run(path: str | Path) -> Run:
     Raises
     ------
     ConfigError
-        If a one-file plugin that it used was not given again, or it holds no labels that a stage needs.
+        If a one-file plugin that it used was not given again, it holds no labels that a stage needs, or it was brought
+        onto a map more than once.
     ProductError
         If it is no product of hsgeo, or incomplete.
     """
     from hsgeo.plugin.registry import registry
 
     record = read_provenance(open_product(path))
+    if before := record.get("georeferenced_before"):
+        steps = [*before, record["georeferencing"]]
+        raise ConfigError(
+            f"{path} was brought onto a map {len(steps)} times: {', then '.join(str(s['crs'])[:40] for s in steps)}",
+            "a product of one such step, which is all that a recipe holds",
+            "Rerun the product that it was made of, and repeat hsgeo georeference on that",
+        )
     digests = set(registry().files.values())
     for name, value in record.get("plugins", {}).items():
         if name.startswith("file:") and value not in digests:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import xarray as xr
 
-from hsgeo.errors import SceneError
+from hsgeo.errors import HsgeoWarning, SceneError
 
-__all__ = ["check_grid", "georeference", "on_grid"]
+__all__ = ["check_grid", "georeference", "grid_file", "on_grid", "read_grid"]
 
 
 class _MadeOf(NamedTuple):
@@ -39,12 +41,12 @@ def georeference(
     ----------
     product_or_scene : xarray.Dataset
         From `unmix`, `open_product` or `open_scene`; rasters end in ``(y, x)``.
-    grid : str, int, mapping, xarray.Dataset or xarray.DataArray
+    grid : str, int, path, mapping, xarray.Dataset or xarray.DataArray
         ``"auto"``: what has a CRS keeps its grid, a swath gets that of its lookup table, else its UTM zone.
         ``"utm"``: the UTM zone of the centre, Norway's and Svalbard's wider ones included (beyond 84 N and 80 S polar
-        stereographic, UPS). ``"EPSG:32632"``, 32632 or anything else that names a reference system. A dataset on the
-        grid wanted, or a mapping with ``crs``, ``transform`` (a, b, c, d, e, f) and ``shape`` (rows, columns).
-        ``"swath"``: the sensor grid, nothing changes.
+        stereographic, UPS). ``"EPSG:32632"``, 32632 or anything else that names a reference system. A GeoTIFF, or a
+        product, on the grid wanted (path), such a dataset, or a mapping with ``crs``, ``transform`` (a, b, c, d, e, f)
+        and ``shape`` (rows, columns). ``"swath"``: the sensor grid, nothing changes.
     method : {"nearest", "bilinear"}
         ``"bilinear"``: decimal numbers are means of the four pixels around a cell's centre, those without a value left
         out (of abundances, those without one of the endmembers that the cell's own pixel has); whole numbers (quality,
@@ -68,6 +70,13 @@ def georeference(
     SceneError
         If nothing says where the pixels lie, or how large they are.
     """
+    out = _placed(product_or_scene, grid=grid, method=method, resolution=resolution, tile=tile)
+    if out is not product_or_scene:
+        _warn_outside(out, grid)
+    return out
+
+
+def _placed(product_or_scene: xr.Dataset, **asked: Any) -> xr.Dataset:
     from hsgeo.product.georeferencing import georeferenced
 
     if not isinstance(product_or_scene, xr.Dataset) or not {"y", "x"} <= set(product_or_scene.dims):
@@ -76,12 +85,64 @@ def georeference(
             "a product or scene: a Dataset with variables that end in ('y', 'x')",
             "Open it with hsgeo.open_product or hsgeo.open_scene",
         )
-    asked = {"grid": grid, "method": method, "resolution": resolution, "tile": tile}
+    asked["grid"] = read_grid(asked.get("grid", "auto"))
     out = georeferenced(product_or_scene, **asked)
     if out is not product_or_scene and "hsgeo_state" in product_or_scene.encoding:  # not computed yet
         layers = {str(n): v.data.name for n, v in out.data_vars.items() if v.dims[-2:] == ("y", "x")}
         out.encoding["hsgeo_swath"] = _MadeOf(product_or_scene, asked, layers)
     return out
+
+
+def _warn_outside(placed: xr.Dataset, grid: Any) -> None:
+    """Warn where a map is outside the area that the system asked for is made for; chosen ones fit."""
+    from hsgeo.product.georeferencing_fitting import outside_area
+    from hsgeo.product.placement import find_placement
+
+    chosen = grid is None or (isinstance(grid, str) and grid in ("auto", "utm"))
+    said = None if chosen else outside_area(find_placement(placed))
+    if said is not None:
+        warnings.warn(said, HsgeoWarning, stacklevel=3)
+
+
+def read_grid(grid: Any) -> Any:
+    """Read the grid of a GeoTIFF or product.
+
+    Parameters
+    ----------
+    grid : object
+        As for `georeference`.
+
+    Returns
+    -------
+    object
+        ``crs``, ``transform`` and ``shape`` of a file; what is no file as it was given.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or lies on no map grid.
+    """
+    from hsgeo.product.georeferencing_grid import read_grid as read
+
+    return read(grid)
+
+
+def grid_file(grid: Any) -> Path | None:
+    """Tell whether a grid is that of a file, which then must not be overwritten.
+
+    Parameters
+    ----------
+    grid : object
+        As for `georeference`.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The file; None for all else.
+    """
+    from hsgeo.product.georeferencing_grid import grid_file as named
+
+    return named(grid)
 
 
 def on_grid(product: xr.Dataset, output: Mapping[str, Any]) -> xr.Dataset:
@@ -104,7 +165,7 @@ def on_grid(product: xr.Dataset, output: Mapping[str, Any]) -> xr.Dataset:
     asked = {key: output[key] for key in ("grid", "method", "resolution") if output.get(key) is not None}
     if asked.get("grid", "auto") == "auto" and not has_geolocation(product):
         return product
-    return georeference(product, **asked)
+    return _placed(product, **asked)
 
 
 def check_grid(scene: xr.Dataset, output: Mapping[str, Any]) -> None:
@@ -123,4 +184,7 @@ def check_grid(scene: xr.Dataset, output: Mapping[str, Any]) -> None:
         As `georeference`.
     """
     rasters = scene.drop_vars([str(n) for n in scene.data_vars if n != "spectra"])
-    on_grid(rasters.isel(band=slice(0, 1)), output)
+    one = rasters.isel(band=slice(0, 1))
+    placed = on_grid(one, output)
+    if placed is not one:
+        _warn_outside(placed, output.get("grid"))

@@ -10,7 +10,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError
 
-__all__ = ["resolve_recipe", "state_recipe"]
+__all__ = ["resolve_recipe", "state_recipe", "unsourced_flags"]
 
 
 def state_recipe(state: Mapping[str, xr.Dataset]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def resolve_recipe(
     seed: int | None = None,
     count: int | None = None,
     reader: str | None = None,
-    grid: str | None = None,
+    grid: Any = None,
 ) -> dict[str, Any]:
     """Resolve a recipe with everything laid over it, as it will stand in the provenance.
 
@@ -54,7 +54,7 @@ def resolve_recipe(
         Number of endmembers, for the first stage that takes one.
     reader : str, optional
         Reader of the scene.
-    grid : str, optional
+    grid : str or dict, optional
         Grid of the product, as for `hsgeo.georeference`.
 
     Returns
@@ -85,6 +85,39 @@ def resolve_recipe(
     if grid is not None:
         plain["output"]["grid"] = grid
     return load_recipe(plain, registry()).dump()
+
+
+def unsourced_flags(scene: xr.Dataset, options: Mapping[str, Any] | None) -> str | None:
+    """Say which flags somebody asked to mask that a scene has no source for: masking them does nothing.
+
+    Parameters
+    ----------
+    scene : xarray.Dataset
+        The scene.
+    options : mapping, optional
+        As for `fit`. Only what stands there was asked for; the default mask is for all scenes, and says nothing.
+
+    Returns
+    -------
+    str or None
+        For a notice; None if each flag has a source, nothing was asked for, or ``quality`` does not tell.
+    """
+    from hsgeo.plugin.quality import flags_known
+
+    laid = options or {}
+    within = laid.get("scene")
+    asked = laid.get("scene.mask", within.get("mask") if isinstance(within, Mapping) else None)
+    known = flags_known(scene)
+    if asked is None or known is None:
+        return None
+    lacking = [flag for flag in ((asked,) if isinstance(asked, str) else asked) if flag not in known]
+    if not lacking:
+        return None
+    source = scene.attrs.get("quality_source") or "there are no masks in what was read"
+    return (
+        f"masking {', '.join(lacking)} leaves no pixel out, because {scene.attrs.get('product_id') or 'the scene'} has "
+        f"no source for {'it' if len(lacking) == 1 else 'them'}; its quality: {source}"
+    )
 
 
 def _takes_count(stage: str) -> bool:

@@ -175,6 +175,7 @@ def fit(
         If a scene, the recipe, an option, the endmembers, classes or labels cannot be used.
     """
     from hsgeo.api.given import given_spectra
+    from hsgeo.api.recipes import unsourced_flags
     from hsgeo.plugin.registry import registry
     from hsgeo.run.fit import fit_chain
     from hsgeo.stages.recipe import load_recipe, override
@@ -185,6 +186,9 @@ def fit(
     for scene in opened:
         check_scene(scene)
     chosen = override(load_recipe(recipe, registry(), stages=stages), options, seed=seed)
+    for scene in opened:
+        if said := unsourced_flags(scene, options):
+            notice(said)
     library, marked = given_spectra(
         opened,
         chosen,

@@ -29,6 +29,7 @@ def write(
     client: Any = None,
     inputs: Iterable[str | Path] = (),
     progress: Progress = lambda what, done, total: None,
+    measured: Callable[[xr.Dataset], object] | None = None,
 ) -> Any:
     """Write a product tile by tile, with bounded memory, resumably.
 
@@ -53,6 +54,9 @@ def write(
         Files that must not be overwritten; the scene's own is known.
     progress : callable
         ``progress(what, done, total)``.
+    measured : callable, optional
+        Called with what was unmixed on the sensor grid, once the map of it is written and before it is removed: a map
+        repeats pixels and has cells without one. Not called for a product that is written on the grid it has.
 
     Returns
     -------
@@ -88,6 +92,8 @@ def write(
         sink = target.create(ready, path, state=state or {}, tile=(side, side), overwrite=overwrite, resume=resume)
         written = _written(ready, sink, side, client, lambda done, total: progress("tiles", done, total))
         written.failed += failed
+        if measured is not None and ready is not product:
+            measured(open_product(spool_of(path)))
     return written
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from typing import Any
@@ -103,8 +104,10 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        unmixing = "unmix" in (sys.argv[1:] if args is None else args)
-        more = " An output that was begun is marked incomplete; --resume goes on with it." if unmixing else ""
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # zarr's loop complains of each read that was cut off
+        given = sys.argv[1:] if args is None else args
+        resumable = "unmix" in given or "georeference" in given
+        more = " An output that was begun is marked incomplete; --resume goes on with it." if resumable else ""
         click.echo(f"Stopped.{more}", err=True)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output went away, as `hsgeo list | head` does

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["convert", "store"]
+__all__ = ["convert", "opened", "reader_options", "store"]
 
 
 @click.command("convert")
@@ -43,18 +43,21 @@ def convert(
 def opened(file: Path, reader: str | None, options: tuple[str, ...], plugins: tuple[Path, ...]) -> Any:
     """Open a scene as the command line says; the values of ``-o`` are YAML."""
     from hsgeo import api
-    from hsgeo.cli.unmix import _options
-    from hsgeo.errors import ConfigError
     from hsgeo.plugin.registry import registry
 
     registry(plugins)
-    laid = _options(options)
-    wrong = [key for key in laid if not key.startswith("reader.")]
+    return api.open_scene(file, reader=reader, options=reader_options(options), chunks=None)
+
+
+def reader_options(options: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``-o reader.KEY=VALUE`` of commands that do nothing but open a scene."""
+    from hsgeo.cli.unmix import _options
+    from hsgeo.errors import ConfigError
+
+    wrong = [pair for pair in options if not pair.startswith("reader.") or "=" not in pair]
     if wrong:
-        raise ConfigError(f"-o {wrong[0]}=...", "reader.key=value", "`hsgeo show READER` lists the options")
-    return api.open_scene(
-        file, reader=reader, options={key.removeprefix("reader."): value for key, value in laid.items()}, chunks=None
-    )
+        raise ConfigError(f"-o {wrong[0]!r}", "reader.key=value", "`hsgeo show READER` lists the options")
+    return {key.removeprefix("reader."): value for key, value in _options(options).items()}
 
 
 def store(scene: Any, file: Path, out: Path, *, chunk: int, zarr_format: int, overwrite: bool, quiet: bool) -> None:

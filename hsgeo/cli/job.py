@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def run_job(job: Job) -> int:
     from hsgeo.run.cluster import cluster_client
 
     start = time.perf_counter()
-    read = (job.input, job.endmembers, job.state, api.names_path(job.names_from), api.labels_path(job.labels))
+    grid, like = api.read_grid(job.grid), api.grid_file(job.grid)
+    read = (job.input, job.endmembers, job.state, like, api.names_path(job.names_from), api.labels_path(job.labels))
     inputs = [path for path in read if isinstance(path, Path)]
     api.check_output(job.out, overwrite=job.overwrite, resume=job.resume, inputs=inputs)
     seen: list[str] = []
@@ -85,15 +86,18 @@ def run_job(job: Job) -> int:
     else:
         state = None
         recipe = api.resolve_recipe(
-            job.recipe, options=job.options, seed=job.seed, count=job.count, reader=job.reader, grid=job.grid
+            job.recipe, options=job.options, seed=job.seed, count=job.count, reader=job.reader, grid=grid
         )
-    if job.grid is not None:
-        recipe["output"]["grid"] = job.grid
+    if grid is None and (like := api.grid_file(recipe["output"]["grid"])) is not None:
+        inputs.append(like)
+    recipe["output"]["grid"] = api.read_grid(recipe["output"]["grid"]) if grid is None else grid
     recipe["output"]["use"] = api.writer_name(recipe["output"]["use"], job.out)
     tile = job.tile or (api.unfinished_tile(job.out) if job.resume else None) or "auto"
     scene = api.open_scene(
         job.input, reader=job.reader or recipe["scene"]["use"], options=recipe["scene"]["reader"], chunks=None
     )
+    if said := api.unsourced_flags(scene, job.options):
+        tell(said)
     api.check_grid(scene, recipe["output"])
     library = None
     if job.endmembers is not None:
@@ -136,6 +140,7 @@ def run_job(job: Job) -> int:
         if job.expected is not None:
             api.check_same_input(product, job.expected)
         api.check_same_weights(product, job.weights)
+        on_sensor_grid: list[dict[str, Any]] = []  # of a swath that goes onto a map: what was measured, not its cells
         written = api.write(
             api.on_grid(product, recipe["output"]),
             job.out,
@@ -147,13 +152,16 @@ def run_job(job: Job) -> int:
             client=client,
             inputs=inputs,
             progress=progress,
+            measured=None if job.quiet and not job.as_json else lambda ds: on_sensor_grid.append(api.summarise(ds)),
         )
     if not job.quiet or job.as_json:
-        _report(job, written, state, time.perf_counter() - start)
+        _report(job, written, state, time.perf_counter() - start, on_sensor_grid)
     return 3 if written.failed else 0
 
 
-def _report(job: Job, written: Any, state: Mapping[str, Any], seconds: float) -> None:
+def _report(
+    job: Job, written: Any, state: Mapping[str, Any], seconds: float, on_sensor_grid: Sequence[dict[str, Any]]
+) -> None:
     import json
 
     from hsgeo import api
@@ -161,7 +169,8 @@ def _report(job: Job, written: Any, state: Mapping[str, Any], seconds: float) ->
     product = api.open_product(job.out)
     summary = {
         "out": str(job.out),
-        **api.summarise(product),
+        **(on_sensor_grid[0] if on_sensor_grid else api.summarise(product)),
+        "place": {**api.placing(product), "mapped": bool(on_sensor_grid)},
         "noise": float(product.attrs.get("noise_level", float("nan"))),
         "sample": {
             step: json.loads(learnt.attrs["sample"]) for step, learnt in state.items() if "sample" in learnt.attrs
@@ -173,10 +182,18 @@ def _report(job: Job, written: Any, state: Mapping[str, Any], seconds: float) ->
     if job.as_json:
         click.echo(json.dumps(summary, indent=2))
         return
-    _table(summary, job, has_crs=product.rio.crs is not None)
+    _table(summary, job)
 
 
-def _table(summary: dict[str, Any], job: Job, *, has_crs: bool) -> None:
+def _on_map(place: Mapping[str, Any]) -> str:
+    """Say onto which grid a swath went."""
+    rows, cols = place["size"]
+    sides = [f"{side:.6g}" for side in place["cell"]]
+    cell = sides[0] if sides[0] == sides[1] else " x ".join(sides)
+    return f"map {place['crs']}, {rows:,} x {cols:,} cells of {cell} {place['units']}"
+
+
+def _table(summary: dict[str, Any], job: Job) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -195,6 +212,7 @@ def _table(summary: dict[str, Any], job: Job, *, has_crs: bool) -> None:
         f"rmse {summary['rmse']:.4f} (mean), noise {summary['noise']:.4f}",
         f"pixels {summary['usable']:,} of {summary['pixels']:,} unmixed ({share:.1f} %)"
         + "".join(f", {count:,} {name}" for name, count in summary["flags"].items()),
+        *([_on_map(summary["place"])] if summary["place"]["mapped"] else []),
         f"tiles {summary['tiles']['all']}"
         + (f", {summary['tiles']['found_done']} found done" if summary["tiles"]["found_done"] else "")
         + (f", [red]{summary['tiles']['failed']} failed[/red]" if summary["tiles"]["failed"] else ""),
@@ -220,8 +238,17 @@ def _table(summary: dict[str, Any], job: Job, *, has_crs: bool) -> None:
             highlight=False,
             soft_wrap=True,
         )
-        if has_crs:
-            console.print(
-                f"  gdalinfo 'ZARR:\"{escape(str(job.out))}\":/abundance'        open it in GDAL or QGIS",
-                highlight=False,
-            )
+    where, name = summary["place"], escape(str(job.out))
+    stem = escape(str(job.out.with_name(f"{job.out.stem}_map")))
+    if where["swath"]:
+        hint = f"  hsgeo georeference {name} --out {stem}.tif        bring it onto a map"
+    elif where["turned"] and job.out.suffix == ".zarr":
+        hint = (
+            f"  hsgeo georeference {name} --out {stem}.zarr --grid utm        north up, for GDAL and QGIS: "
+            "they read no turned grid from Zarr, only from .tif"
+        )
+    elif where["crs"] and where["cell"] and job.out.suffix == ".zarr":
+        hint = f"  gdalinfo 'ZARR:\"{name}\":/abundance'        open it in GDAL or QGIS"
+    else:
+        return
+    console.print(hint, highlight=False, soft_wrap=True)

@@ -88,8 +88,9 @@ def _names(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--reader", help="Reader, where several know the file.")
 @click.option(
     "--grid",
-    metavar="auto|swath|utm|EPSG:N",
-    help="Grid of the product; auto: swaths get the map grid of their file, else UTM; all others keep theirs.",
+    metavar="auto|swath|utm|EPSG:N|PATH",
+    help="Grid of the product; auto: swaths get the map grid of their file, else UTM; all others keep theirs. "
+    "PATH: exactly the grid of a GeoTIFF or product.",
 )
 @click.option(
     "--mask",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 
 from hsgeo.errors import ConfigError
 from hsgeo.plugin.quality import Quality
-from hsgeo.product.georeferencing_grid import KEEP, chosen_grid, text_of
+from hsgeo.product.georeferencing_grid import KEEP, chosen_grid, read_grid, text_of
 from hsgeo.product.georeferencing_lookup import Found, Lookup, make_lookup
 from hsgeo.product.placement import Placement, find_placement
 from hsgeo.product.provenance import provenance_attrs, read_provenance
@@ -62,6 +62,7 @@ def georeferenced(
         raise ConfigError(f"method is {method!r}", "'nearest' or 'bilinear'")
     where = find_placement(ds)
     mapped = where.crs is not None and where.transform is not None
+    grid = read_grid(grid)
     if isinstance(grid, str) and (grid in KEEP or (grid == "auto" and mapped)):
         return ds
     target, by = chosen_grid(ds, grid, resolution=resolution)
@@ -78,7 +79,9 @@ def georeferenced(
     lookup = make_lookup(ds, target, by)
     side = tile_side(ds, target.shape) if tile is None else tile
     rasters = {str(n): v.variable for n, v in ds.data_vars.items() if v.dims[-2:] == ("y", "x")}
-    out = _on_grid(ds, _layers(rasters, lookup, target.shape, side, method), target)
+    # pixels are found on every grid that was laid around them, unless its cells are so wide that few centres lie there
+    sure = resolution is None and isinstance(grid, (str, int))
+    out = _on_grid(ds, _layers(rasters, lookup, target.shape, side, method, sure=sure), target)
     if "hsgeo_provenance" in ds.attrs:
         out.attrs |= _recorded(ds, grid, method, resolution, target, by)
     if "abundance" in out:
@@ -149,11 +152,15 @@ def _recorded(
         asked["method"] = method
     if resolution is not None:
         asked["resolution"] = float(resolution)
-    record = _with_output(read_provenance(ds), asked)
+    known = read_provenance(ds)
+    record = _with_output(known, asked)
+    if "georeferencing" in known:  # on a map already: what was done before decides this product, too
+        record["georeferenced_before"] = [*known.get("georeferenced_before", []), known["georeferencing"]]
     whole = text_of({"crs": target.crs, "transform": target.transform, "shape": target.shape})
     record["georeferencing"] = {**whole, "by": by, "method": method}
     attrs: dict[str, Any] = provenance_attrs(record)
-    attrs["history"] += f"; onto {whole['crs'][:40]} by {by}, {method}"
+    for step in (*record.get("georeferenced_before", []), record["georeferencing"]):
+        attrs["history"] += f"; onto {step['crs'][:40]} by {step['by']}, {step['method']}"
     return attrs
 
 
@@ -250,7 +257,7 @@ def _mean_of_four(
 
 
 def _layers(
-    rasters: Mapping[str, xr.Variable], lookup: Lookup, shape: tuple[int, int], side: int, method: str
+    rasters: Mapping[str, xr.Variable], lookup: Lookup, shape: tuple[int, int], side: int, method: str, *, sure: bool
 ) -> dict[str, xr.Variable]:
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph
@@ -258,10 +265,10 @@ def _layers(
     token = uuid.uuid4().hex
     tiles = TileGrid(*shape, side)
     boxes = lookup.boxes(tiles)
-    if not any(boxes):
+    if not any(boxes) or not (sure or _any_found(lookup, zip(tiles, boxes, strict=True))):
         raise ConfigError(
             f"no pixel lies on the grid of {shape[0]} x {shape[1]} cells",
-            "a grid where the scene is",
+            "a grid where the scene is, of cells that are narrower than it",
             "Say grid='utm' or another reference system, which fits a grid; hsgeo info tells where a scene lies",
         )
     held, found_name = f"hsgeo-lookup-{token}", f"hsgeo-found-{token}"
@@ -305,6 +312,15 @@ def _layers(
         data = da.Array(graph, label, (*((n,) for n in lead), *tiles.chunks), dtype=var.dtype)
         out[name] = xr.Variable(var.dims, data, dict(var.attrs))
     return out
+
+
+def _any_found(lookup: Lookup, tiles: Iterable[tuple[Box, Box | None]]) -> bool:
+    """Tell whether any cell has a pixel, the most promising tile first: nearly always that one has."""
+    some = [(box.height * box.width, tile, box) for tile, box in tiles if box is not None]
+    for _, tile, box in sorted(some, key=lambda each: -each[0]):
+        if (lookup.find(tile, box, within=False).row >= 0).any():
+            return True
+    return False
 
 
 def _plain(box: Box) -> tuple[int, int, int, int]:

@@ -11,12 +11,16 @@ from hsgeo.errors import ConfigError, SceneError
 from hsgeo.product.georeferencing_nearest import diagonals, earth_centred, geographic_latitude, sampled, steps
 from hsgeo.product.placement import Placement
 
-__all__ = ["fitting_grid", "name_of", "positions", "projected", "typical_diagonal"]
+__all__ = ["fitting_grid", "name_of", "outside_area", "positions", "projected", "typical_diagonal"]
 
 _Ways = tuple[np.ndarray, np.ndarray]  # steps along rows and along columns, (n, d) each
 
 _METRES_PER_DEGREE = 111_320.0  # of latitude, rounded as everybody does: 30 m are 0.00027 degrees
-_TOO_MANY = 64  # cells of the map per pixel of the swath: beyond that it wraps around the Earth, or a unit is wrong
+_TOO_MANY = 400  # cells of the map per pixel of the swath, twenty times finer: beyond that a unit is wrong
+_MOST = 2_000_000_000  # cells: a map is written tile by tile, and this many are 8 GB a layer on the disk
+_ASTRAY = 10.0  # metres between a place and where a system brings it back to: one that fails is off by thousands of km
+_BEYOND = 3.0  # degrees: maps of Norway, and mosaics, go half a UTM zone beyond their own
+_PROBES = 4096  # places brought back: a system fails over regions
 _TORN = 10.0  # times the extent on the ground at the scale of the pixels: a whole scene is distorted less, a tear more
 _UTM_NORTH, _UTM_SOUTH = 84.0, -80.0  # beyond, the zones end and the polar stereographic grids (UPS) begin
 _WIDENED = {
@@ -132,12 +136,15 @@ def fitting_grid(ds: xr.Dataset, mapped: Placement | None, crs: Any, resolution:
     high = np.ceil((greatest + edge / 2) / size - 1e-9) * size
     cols, rows = (int(n) for n in np.maximum(np.rint((high - low) / size), 1))
     pixels = ds.sizes["y"] * ds.sizes["x"]
-    if rows * cols > max(_TOO_MANY * pixels, 1 << 20):
+    most = min(max(_TOO_MANY * pixels, 1 << 20), _MOST)
+    if rows * cols > most:
+        least_size = size * float(np.sqrt(rows * cols / most)) * 1.05  # the cells at the edges count whole
         raise ConfigError(
             f"a grid of {name_of(crs)} would have {rows} x {cols} cells of {size:g} for {pixels} pixels",
-            f"at most {_TOO_MANY} cells a pixel; a reference system that is torn here, at a pole or the antimeridian, "
-            "needs more",
-            "Say grid='utm', or give a resolution",
+            f"at most {_TOO_MANY} cells a pixel and {_MOST / 1e9:g} billion in all",
+            f"Give a resolution of {least_size:.2g} or more (--resolution), in the units of that system"
+            if resolution is not None
+            else "Say grid='utm', or another system: this one needs so many only where it is torn",
         )
     return Placement(crs, (size, 0.0, float(low[0]), 0.0, -size, float(high[1])), (rows, cols))
 
@@ -219,9 +226,89 @@ def projected(crs: Any, lon: np.ndarray, lat: np.ndarray, lon_0: float) -> tuple
             "one that is defined there",
             "Say grid='utm'",
         )
+    _check_return(crs, change, (lon[known], lat[known]), (x[known], y[known]))
     if crs.is_geographic:
         x = lon_0 + (x - lon_0 + 180) % 360 - 180
     return x, y
+
+
+def _check_return(crs: Any, change: Any, places: tuple[np.ndarray, np.ndarray], there: tuple[Any, Any]) -> None:
+    """Refuse a system whose numbers for some places, finite as they are, stand for other places."""
+    step = max(1, places[0].size // _PROBES)
+    lon, lat = (values[::step] for values in places)
+    back = change.transform(*(values[::step] for values in there), direction="INVERSE")
+    away = np.sqrt(((earth_centred(lon, lat) - earth_centred(*map(np.asarray, back))) ** 2).sum(-1))
+    lost = ~(away < _ASTRAY)
+    if lost.size and lost.all():
+        raise ConfigError(
+            f"no pixel lies on the grid: the reference system {name_of(crs)} is not defined where the pixels lie"
+            f"{_places_of(crs, lon, lat)}",
+            "a reference system of the region",
+            "Say grid='utm'",
+        )
+    if lost.any():
+        raise ConfigError(
+            f"the reference system {name_of(crs)} has no place for some of the pixels{_places_of(crs, lon, lat)}",
+            "one that is defined there",
+            "Say grid='utm'",
+        )
+
+
+def outside_area(where: Placement) -> str | None:
+    """Say that a map lies outside the area that its reference system is made for.
+
+    Parameters
+    ----------
+    where : Placement
+        Of the map.
+
+    Returns
+    -------
+    str or None
+        One sentence; None where a part lies inside, or nothing tells the area.
+    """
+    from pyproj import Transformer
+
+    area = _area(where.crs)
+    if area is None or where.transform is None:
+        return None
+    a, b, c, d, e, f = where.transform
+    row, col = (n * np.linspace(0, 1, 33) for n in where.shape)  # a map larger than the area touches it inside
+    row, col = row[:, None], col[None]
+    change = Transformer.from_crs(where.crs.to_wkt(), "EPSG:4326", always_xy=True)
+    lon, lat = (np.asarray(v) for v in change.transform(a * col + b * row + c, d * col + e * row + f))
+    known = np.isfinite(lon) & np.isfinite(lat)
+    lon, lat = lon[known], lat[known]
+    west, south, east, north = area
+    across = (east - west) % 360 or 360.0
+    around = (lon - west + _BEYOND) % 360 <= across + 2 * _BEYOND
+    if not lon.size or (around & (lat >= south - _BEYOND) & (lat <= north + _BEYOND)).any():
+        return None
+    return (
+        f"the map lies outside the area of {name_of(where.crs)[:40]}{_places_of(where.crs, lon, lat)}: "
+        "distances and areas may be far off there; utm fits"
+    )
+
+
+def _area(crs: Any) -> tuple[float, float, float, float] | None:
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        area = CRS.from_user_input(name_of(crs)).area_of_use
+    except CRSError:
+        return None
+    return None if area is None else area.bounds
+
+
+def _places_of(crs: Any, lon: np.ndarray, lat: np.ndarray) -> str:
+    """Return where the system is made for and where the pixels lie, in brackets."""
+    area = _area(crs)
+    if area is None:
+        return ""
+    here = tuple(float(v) for v in (np.nanmin(lon), np.nanmin(lat), np.nanmax(lon), np.nanmax(lat)))
+    made, lies = (f"{w:.1f} to {e:.1f} E, {s:.1f} to {n:.1f} N" for w, s, e, n in (area, here))
+    return f" (made for {made}; the scene: {lies})"
 
 
 def _of_transform(where: Placement) -> tuple[np.ndarray, np.ndarray]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from hsgeo.errors import ConfigError, SceneError
+from hsgeo.errors import ConfigError, HsgeoError, SceneError
 from hsgeo.product.georeferencing_fitting import fitting_grid, name_of
 from hsgeo.product.placement import Placement, find_placement
 
-__all__ = ["KEEP", "chosen_grid", "has_geolocation", "lookup_grid", "text_of"]
+__all__ = ["KEEP", "chosen_grid", "grid_file", "has_geolocation", "lookup_grid", "read_grid", "text_of"]
 
 KEEP = ("swath", "scene")
 """Names for the grid that the pixels have already."""
 
 _ACCEPTED = (
-    "'auto', 'swath', 'utm', a reference system such as 'EPSG:32632', a Dataset on the grid wanted, or a mapping with "
-    "crs, transform (a, b, c, d, e, f) and shape (rows, columns)"
+    "'auto', 'swath', 'utm', a reference system such as 'EPSG:32632', a GeoTIFF or product on the grid wanted, such a "
+    "Dataset, or a mapping with crs, transform (a, b, c, d, e, f) and shape (rows, columns)"
 )
+_RASTERS = (".tif", ".tiff", ".vrt", ".img", ".zarr")  # what names a file, whether it is there or not
 
 
 def has_geolocation(ds: xr.Dataset) -> bool:
@@ -40,6 +42,86 @@ def has_geolocation(ds: xr.Dataset) -> bool:
     if where.crs is not None and where.transform is not None:
         return False
     return _arrays(ds) or _table(ds)
+
+
+def grid_file(grid: Any) -> Path | None:
+    """Tell whether a grid is that of a file.
+
+    Parameters
+    ----------
+    grid : object
+        As given.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The file; None for all else.
+    """
+    if isinstance(grid, Path):
+        return grid
+    if isinstance(grid, str) and grid not in (*KEEP, "auto", "utm"):
+        path = Path(grid)
+        if path.suffix.lower() in _RASTERS or (len(grid) < 256 and path.exists()):
+            return path
+    return None
+
+
+def read_grid(grid: Any) -> Any:
+    """Read the grid of a file, so that nothing depends on the file any more.
+
+    Parameters
+    ----------
+    grid : object
+        See `hsgeo.georeference`.
+
+    Returns
+    -------
+    object
+        ``crs``, ``transform`` and ``shape`` of the file; what is no file as it was given.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or lies on no map grid.
+    """
+    path = grid_file(grid)
+    if path is None:
+        return grid
+    if not path.exists():
+        raise ConfigError(f"the grid is that of {path}, which does not exist", _ACCEPTED)
+    where = _of_store(path) if path.is_dir() else _of_raster(path)
+    if where.crs is None or where.transform is None:
+        missing = "CRS" if where.crs is None else "transform"
+        raise ConfigError(f"{path}, whose grid is wanted, has no {missing}", "a raster on a map grid")
+    return {"crs": name_of(where.crs), "transform": list(where.transform), "shape": list(where.shape)}
+
+
+def _of_raster(path: Path) -> Placement:
+    import warnings
+
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said below, as an error
+            with rasterio.open(path) as raster:
+                a, b, c, d, e, f = raster.transform[:6]
+                placed = not raster.transform.is_identity
+                return Placement(raster.crs, (a, b, c, d, e, f) if placed else None, (raster.height, raster.width))
+    except RasterioError as error:
+        raise ConfigError(f"the grid of {path} cannot be read: {error}", "a GeoTIFF, or a product of hsgeo") from error
+
+
+def _of_store(path: Path) -> Placement:
+    from hsgeo.product.opening import open_product
+
+    try:
+        return find_placement(open_product(path, chunks=None))
+    except HsgeoError as error:
+        raise ConfigError(
+            f"the grid of {path} cannot be read: {error.found}", "a GeoTIFF, or a product of hsgeo"
+        ) from error
 
 
 def _arrays(ds: xr.Dataset) -> bool:
@@ -126,6 +208,7 @@ def text_of(grid: Any) -> Any:
     """
     if isinstance(grid, int):
         return f"EPSG:{grid}"
+    grid = read_grid(grid)
     if isinstance(grid, str):
         return grid
     given = _given(grid)
@@ -136,6 +219,7 @@ def text_of(grid: Any) -> Any:
 
 
 def _given(grid: Any) -> Placement | None:
+    grid = read_grid(grid)
     if isinstance(grid, (xr.Dataset, xr.DataArray)):
         where = find_placement(grid if isinstance(grid, xr.Dataset) else grid.to_dataset(name="grid"))
         if where.crs is None or where.transform is None:

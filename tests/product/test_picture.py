@@ -9,11 +9,12 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from rasterio.transform import Affine
 
 from hsgeo.errors import ProductError
 from hsgeo.product.picture import picture
 from hsgeo.product.template import assemble
-from tests.product.helpers import NAMES, make_fixed, make_product, make_scene
+from tests.product.helpers import NAMES, NORTH_UP, ROTATED, make_fixed, make_product, make_scene
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 
@@ -66,8 +67,23 @@ def test_odd_products_are_drawn(shape):
     picture(empty[["abundance"]])
 
 
+def test_pixels_have_their_shape_on_the_ground_and_a_turned_grid_says_so():
+    fine = Affine(0.0005, 0, 8, 0, -0.0005, 60.003)  # 12 rows: the middle is at 60 degrees, where cos is a half
+    figure = picture(make_product(12, 9, crs="EPSG:4326", transform=fine)[0])
+    assert panel(figure, NAMES[0]).get_aspect() == pytest.approx(2)
+    assert "not north up" not in figure.get_suptitle()
+    figure = picture(make_product(12, 9, transform=ROTATED)[0])
+    assert figure.get_suptitle().endswith("EPSG:32633   |   not north up")
+    assert panel(figure, NAMES[0]).get_aspect() == pytest.approx(np.hypot(5, 20) / np.hypot(20, 6))
+
+
 def test_bad_calls_are_clear(tmp_path):
     product, values = make_product()
+    with pytest.raises(ProductError, match=r"the scene has \(7, 4\) pixels, the product \(7, 5\)"):
+        picture(product, scene=make_scene(7, 4))
+    with pytest.raises(ProductError, match=r"begins at \(512375, 5812340\).*up to 30 apart"):
+        picture(product, scene=make_scene(transform=NORTH_UP @ Affine.translation(1, 0)))
+    picture(product, scene=make_scene(crs=None, transform=None))  # nothing says that it lies elsewhere
     with pytest.raises(ProductError, match="no abundance"):
         picture(product[["rmse"]])
     with pytest.raises(ProductError, match="the truth has"):

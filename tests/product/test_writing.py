@@ -26,8 +26,8 @@ def make(tmp_path):
     (scene / "deep").mkdir(parents=True)
     (scene / ".zgroup").write_text("{}")
     (tmp_path / "there.tif").write_text("old")
-    (tmp_path / "begun.partial.json").write_text('{"tiles": 4}')
-    (tmp_path / "begun.partial.done").write_text("\n0 4 0 4.\n0 4 ")
+    (tmp_path / "begun.tif.partial.json").write_text('{"tiles": 4}')
+    (tmp_path / "begun.tif.partial.done").write_text("\n0 4 0 4.\n0 4 ")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "thesis.txt").write_text("years of work")
     begun = tmp_path / "begun.zarr"
@@ -77,6 +77,7 @@ def test_unwritable_folder():
 
 def test_good_targets(tmp_path):
     make(tmp_path)
+    (tmp_path / "half.tif.partial.json").write_text('{"tiles": 4}')
     before = listing(tmp_path)
     source = tmp_path / "in.zarr"
     check_target(tmp_path / "new.zarr", overwrite=False, resume=False, inputs=[source])
@@ -84,5 +85,7 @@ def test_good_targets(tmp_path):
     check_target(tmp_path / "there.tif", overwrite=True, resume=False)
     check_target(tmp_path / "begun.tif", overwrite=False, resume=True)
     check_target(tmp_path / "in.zarr2", overwrite=False, resume=False, inputs=[source])
+    check_target(tmp_path / "half.zarr", overwrite=False, resume=False)  # what is left of one is not in another's way
+    check_target(tmp_path / "half.tiff", overwrite=False, resume=False)
     check_target(source, overwrite=True, resume=False, inputs=[tmp_path / "there.tif"])
     assert listing(tmp_path) == before
