@@ -210,8 +210,8 @@ class HsuAccessor:
 
         Parameters
         ----------
-        grid : str, int, mapping, xarray.Dataset or xarray.DataArray
-            ``"auto"``, ``"utm"``, a reference system, or a grid.
+        grid : str, int, path, mapping, xarray.Dataset or xarray.DataArray
+            ``"auto"``, ``"utm"``, a reference system, a grid, or the GeoTIFF or product whose grid it is.
         method : {"nearest", "bilinear"}
             How a cell takes its value.
         resolution : float, optional

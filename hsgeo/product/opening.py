@@ -107,7 +107,7 @@ def unfinished(path: str | Path) -> tuple[int, int] | None:
 
     Writers of any format leave the same signs: a Zarr store has ``hsgeo_status="incomplete"`` and a folder
     ``.hsgeo`` with ``run.json`` and ``done/``; a file output ``abund.tif`` that is not there yet has
-    ``abund.partial.json`` and ``abund.partial.done`` beside it, one line per finished tile.
+    ``abund.tif.partial.json`` and ``abund.tif.partial.done`` beside it, one line per finished tile.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def unfinished(path: str | Path) -> tuple[int, int] | None:
             return None
         done = path / ".hsgeo" / "done"
         return (sum(1 for _ in done.iterdir()) if done.is_dir() else 0), _tiles(path / ".hsgeo" / "run.json")
-    run = path.with_name(f"{path.stem}.partial.json")
+    run = path.with_name(f"{path.name}.partial.json")
     if path.exists() or not run.exists():
         return None
     try:
-        lines = path.with_name(f"{path.stem}.partial.done").read_text().splitlines()
+        lines = path.with_name(f"{path.name}.partial.done").read_text().splitlines()
     except OSError:
         lines = []
     return sum(line.endswith(".") for line in lines), _tiles(run)
@@ -149,7 +149,7 @@ def unfinished_tile(path: str | Path) -> int | None:
         Pixels; None where nothing is unfinished.
     """
     path = Path(path)
-    run = path / ".hsgeo" / "run.json" if path.is_dir() else path.with_name(f"{path.stem}.partial.json")
+    run = path / ".hsgeo" / "run.json" if path.is_dir() else path.with_name(f"{path.name}.partial.json")
     tile = _facts(run).get("tile")
     return max(int(side) for side in tile) if tile else None
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from hsgeo.errors import ProductError
 from hsgeo.product.panels import PALETTE, draw_map, draw_quality, draw_rgb, draw_rmse, draw_scale_bar, draw_spectra
+from hsgeo.product.placement import Placement, find_placement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +56,7 @@ def picture(
     Raises
     ------
     ProductError
-        When there is no abundance, the truth has another size, or the picture cannot be saved.
+        When there is no abundance, the truth or the scene is on another grid, or the picture cannot be saved.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -64,6 +65,8 @@ def picture(
     if "abundance" not in product or product["abundance"].dims != ("endmember", "y", "x"):
         raise ProductError("there is no abundance (endmember, y, x) to draw", "a product of hsgeo")
     shape = (product.sizes["y"], product.sizes["x"])
+    if scene is not None:
+        _check_same_grid(scene, product)
     step = max(1, -(-max(shape) // _SIDE))
     thin = _thinned(product, ["abundance", "rmse", "quality", *_STATED], step)
     true = _thinned(_same_size(truth, shape), ["abundance"], step) if truth is not None else None
@@ -79,7 +82,8 @@ def picture(
     map_rows = -(-len(names) // cols)
     beside = spectra and len(extras) in (1, 2)  # the spectra fill the row that the extras leave empty
 
-    aspect = _aspect(product)
+    where = find_placement(product)
+    aspect = _aspect(where)
     tall = float(np.clip(shape[0] / shape[1] * aspect, 0.3, 1.8))
     inner = _WIDTH - 1.0
     map_high = min(inner / cols * tall, 5.0) + 0.32
@@ -133,7 +137,7 @@ def picture(
     if spectra:
         place = strip[0, -1] if beside else grid[len(parts) - 1]
         draw_spectra(figure.add_subplot(place), product, truth, order)
-    figure.suptitle(_title(product, step), x=0.012, ha="left", fontsize=10, color="#333333")
+    figure.suptitle(_title(product, step, turned=where.rotated), x=0.012, ha="left", fontsize=10, color="#333333")
     if path is not None:
         try:
             figure.savefig(path, dpi=_DPI)
@@ -181,14 +185,39 @@ def _columns(count: int) -> int:
     return 3 if count in (5, 6, 9) else 4
 
 
-def _aspect(product: xr.Dataset) -> float:
-    """Height of a pixel over its width."""
-    affine = product.attrs.get("spatial:transform")
-    if affine is None or len(affine) != 6:
+def _check_same_grid(scene: xr.Dataset, product: xr.Dataset) -> None:
+    """Refuse a scene that is not, pixel by pixel, what the product is of."""
+    do = "Give the scene that was unmixed, or leave it out; a swath on a map is on another grid than its scene"
+    mine, other = find_placement(product), find_placement(scene)
+    if other.shape != mine.shape:
+        raise ProductError(f"the scene has {other.shape} pixels, the product {mine.shape}", "the same pixels", do)
+    if mine.transform is None or other.transform is None:
+        return
+    rows, cols = mine.shape
+    a, b, c, d, e, f = (p - q for p, q in zip(mine.transform, other.transform, strict=True))
+    off = max(np.hypot(a * i + b * j + c, d * i + e * j + f) for i in (0, cols) for j in (0, rows))
+    if off > 0.01 * np.hypot(mine.transform[0], mine.transform[3]):  # of a pixel: rounding is less
+        one, two = (f"({v[2]:.10g}, {v[5]:.10g})" for v in (other.transform, mine.transform))
+        raise ProductError(
+            f"the grid of the scene is another than that of the product: it begins at {one}, the product at {two}, and "
+            f"they are up to {off:.4g} apart",
+            "the same grid",
+            do,
+        )
+
+
+def _aspect(where: Placement) -> float:
+    """Height of a pixel over its width, on the ground: degrees of longitude shrink with the cosine of the latitude."""
+    if where.transform is None:
         return 1.0
-    a, b, _, d, e, _ = (float(v) for v in affine)
+    a, b, _, d, e, f = where.transform
     wide, high = float(np.hypot(a, d)), float(np.hypot(b, e))
-    return high / wide if wide > 0 and high > 0 else 1.0
+    if not (wide > 0 and high > 0):
+        return 1.0
+    if where.crs is not None and where.crs.is_geographic and not where.rotated:
+        middle = f + e * where.shape[0] / 2
+        return high / wide / max(float(np.cos(np.deg2rad(middle))), 0.1)  # 0.1: 84 degrees, a strip at the poles
+    return high / wide
 
 
 def _percent(values: np.ndarray) -> str:
@@ -207,7 +236,7 @@ def _colours(scene: xr.Dataset, step: int) -> np.ndarray:
     return np.stack(planes, -1).astype(np.float32)
 
 
-def _title(product: xr.Dataset, step: int) -> str:
+def _title(product: xr.Dataset, step: int, *, turned: bool) -> str:
     try:
         record: dict[str, Any] = json.loads(product.attrs.get("hsgeo_provenance", "{}"))
     except (TypeError, ValueError):
@@ -220,5 +249,6 @@ def _title(product: xr.Dataset, step: int) -> str:
         " > ".join(stages),
         size + (f", every {step}th drawn" if step > 1 else ""),
         product.attrs.get("proj:code", "" if "spatial_ref" in product.coords else "no CRS"),
+        "not north up" if turned else "",
     ]
     return "   |   ".join(str(part) for part in parts if part)

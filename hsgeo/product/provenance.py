@@ -134,6 +134,8 @@ def run_id(record: Mapping[str, Any]) -> str:
         decides["naming"] = {key: value for key, value in record["naming"].items() if key != "path"}
     if record.get("given"):
         decides["given"] = {key: record["given"].get(key) for key in ("by", "names", "hash")}
+    if record.get("georeferenced_before"):
+        decides["georeferenced_before"] = record["georeferenced_before"]
     text = json.dumps(decides, sort_keys=True, separators=(",", ":"), default=_plain)
     return blake2b(text.encode(), digest_size=8).hexdigest()
 

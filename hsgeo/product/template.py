@@ -217,14 +217,17 @@ def _describe(
         attrs["long_name"] = _LONG_NAMES[name]
     if name.startswith("abundance") or name in ("gain", "prior_influence"):
         attrs["units"] = "1"
-    if name in ("rmse", "endmembers"):
-        spectra = scene.variables.get("spectra")
-        attrs["units"] = str((spectra.attrs if spectra is not None else {}).get("units", "1"))
+    spectra = scene.variables.get("spectra")
+    units = str((spectra.attrs if spectra is not None else {}).get("units", "1"))
+    if name == "endmembers":
+        attrs["units"] = units
     if name == "quality":
         attrs |= _writable(quality_attrs())
     if name == "abundance":
         attrs |= meaning
     attrs |= var.attrs
+    if name == "rmse":  # a residual of the scene's spectra, whatever a stage calls its units
+        attrs["units"] = units
     attrs.pop("grid_mapping", None)
     if mapped:
         attrs["grid_mapping"] = "spatial_ref"

@@ -99,7 +99,7 @@ def check_target(path: str | Path, *, overwrite: bool, resume: bool, inputs: Ite
             )
         if there:
             raise ProductError(f"{path} exists", "a new path", "Use --overwrite to replace it, or another --out")
-    if resume and there and partial is None and not path.with_name(f"{path.stem}.partial.json").exists():
+    if resume and there and partial is None and not path.with_name(f"{path.name}.partial.json").exists():
         raise ProductError(
             f"{path} is complete, or no product of hsgeo: there is nothing to resume",
             "the incomplete output of an earlier run",

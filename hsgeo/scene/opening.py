@@ -120,18 +120,7 @@ def find_reader(path: str | Path, *, reader: str | None = None) -> tuple[str, Re
     path, records = Path(path), registry().readers
     if reader is not None:
         return reader, registry().load(registry().reader(reader))()
-    scored: list[tuple[int, str, Reader]] = []
-    broken = []
-    for name, record in records.items():
-        if not _asked(record, path):
-            continue
-        try:
-            candidate: Reader = registry().load(record)()
-        except PluginError as error:  # one broken reader must not hide the others
-            broken.append(f"reader {name!r} is broken ({error.found})")
-            continue
-        if (score := int(candidate.score(path))) > 0:
-            scored.append((score, name, candidate))
+    scored, broken = _scores(path, records)
     if not scored:
         raise _unclaimed(path, records, broken)
     best = max(score for score, _, _ in scored)
@@ -144,6 +133,25 @@ def find_reader(path: str | Path, *, reader: str | None = None) -> tuple[str, Re
             f"Choose with --reader {winners[0][0]} (or reader={winners[0][0]!r})",
         )
     return winners[0]
+
+
+def _scores(path: Path, records: Mapping[str, ReaderRecord]) -> tuple[list[tuple[int, str, Reader]], list[str]]:
+    """Ask the readers: score, name and instance of those that know the path, and what is broken."""
+    from hsgeo.plugin.registry import registry
+
+    scored: list[tuple[int, str, Reader]] = []
+    broken = []
+    for name, record in records.items():
+        if not _asked(record, path):
+            continue
+        try:
+            candidate: Reader = registry().load(record)()
+        except PluginError as error:  # one broken reader must not hide the others
+            broken.append(f"reader {name!r} is broken ({error.found})")
+            continue
+        if (score := int(candidate.score(path))) > 0:
+            scored.append((score, name, candidate))
+    return scored, broken
 
 
 def _asked(record: ReaderRecord, path: Path) -> bool:
@@ -176,17 +184,37 @@ def _names(folder: Path) -> list[str]:
 
 
 _PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
+_SURE = 2  # the score of a reader that knows the product, not only the format
+_LISTED = 5  # a granule of EMIT with all its companions
+_ENTRIES = 64  # of a folder that are looked at: in a folder of thousands nobody meant one of them
 
 
 def _unclaimed(path: Path, records: Mapping[str, ReaderRecord], broken: list[str]) -> SceneError:
     from hsgeo.plugin.registry import registry
 
-    what = "a folder that is no Zarr store" if path.is_dir() else "not a scene that any reader knows"
-    do = "Give the file inside it" if path.is_dir() else "If you know its format, name it with --reader"
+    what = "a folder that no reader knows as a scene" if path.is_dir() else "not a scene that any reader knows"
+    do = _inside(path, records) if path.is_dir() else "If you know its format, name it with --reader"
     if path.is_file() and path.name.lower().endswith(_PACKED):
         do = f"If it is a product as delivered, it may be incomplete: download it again. {do}"
     broken = [*broken, *registry().trouble()]
     if broken:
         do += "; " + "; ".join(broken)
-    accepted = "; ".join(f"{name} ({record.summary})" for name, record in records.items())
-    return SceneError(f"{path} is {what}", accepted or "nothing: no reader is installed", do)
+    accepted = f"one of {len(records)} formats: `hsgeo list readers` shows what can be read"
+    return SceneError(f"{path} is {what}", accepted if records else "nothing: no reader is installed", do)
+
+
+def _inside(folder: Path, records: Mapping[str, ReaderRecord]) -> str:
+    """Say which file of a folder to give, where a reader is sure of it."""
+    names = sorted(name for name in _names(folder) if not name.startswith("."))
+    known = []
+    for name in names if len(names) <= _ENTRIES else []:
+        entry = folder / name
+        if entry.is_file() and max((score for score, _, _ in _scores(entry, records)[0]), default=0) >= _SURE:
+            known.append(entry)
+    if not known:
+        return "Give the file inside it"
+    if len(known) == 1:
+        return f"Give {known[0]}"
+    if len(known) <= _LISTED:
+        return f"Give one of the files inside it: {', '.join(entry.name for entry in known)}"
+    return f"Give one of the {len(known)} files inside it that readers know, such as {known[0].name}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-__all__ = ["Paths", "band_names", "describe", "endmember_table", "raster_names", "tags"]
+__all__ = ["Paths", "band_names", "describe", "endmember_table", "raster_names", "reserve", "tags", "windows"]
 
 _LARGEST = 200_000
 """Values of a variable without y and x that still go into a tag: spectra do, a swath's lookup grid does not."""
@@ -38,11 +40,11 @@ class Paths:
 
     def raw(self, name: str) -> Path:
         """Return the plain GeoTIFF that the tiles of a variable are written to."""
-        return self.main.with_name(f"{self.main.stem}.partial.{name}.tif")
+        return self.main.with_name(f"{self.main.name}.partial.{name}.tif")
 
     def cooked(self, name: str) -> Path:
         """Return the COG before it gets its name."""
-        return self.main.with_name(f"{self.main.stem}.partial.{name}.cog.tif")
+        return self.main.with_name(f"{self.main.name}.partial.{name}.cog.tif")
 
     @property
     def table(self) -> Path:
@@ -52,12 +54,12 @@ class Paths:
     @property
     def run(self) -> Path:
         """Facts of the unfinished run, JSON."""
-        return self.main.with_name(f"{self.main.stem}.partial.json")
+        return self.main.with_name(f"{self.main.name}.partial.json")
 
     @property
     def done(self) -> Path:
         """One line per finished region."""
-        return self.main.with_name(f"{self.main.stem}.partial.done")
+        return self.main.with_name(f"{self.main.name}.partial.done")
 
 
 def raster_names(template: xr.Dataset) -> list[str]:
@@ -165,3 +167,28 @@ def windows(shape: tuple[int, int], side: int) -> Iterator[tuple[slice, slice]]:
     for top in range(0, shape[0], side):
         for left in range(0, shape[1], side):
             yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
+
+
+def reserve(path: Path, size: int) -> None:
+    """Fail at once where there is no room for a file: GDAL tells of a full disk on stderr, not the caller.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, made anew.
+    size : int
+        Bytes.
+
+    Raises
+    ------
+    OSError
+        When the disk, the quota or a limit does not allow it.
+    """
+    with path.open("wb") as file:
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):  # others: a file system that cannot say
+                raise

@@ -22,7 +22,7 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from hsgeo.plugin import ProductError, Region
-from hsgeo_products.cog_layout import Paths, band_names, endmember_table, raster_names, tags, windows
+from hsgeo_products.cog_layout import Paths, band_names, endmember_table, raster_names, reserve, tags, windows
 from hsgeo_products.config import CogOptions
 from hsgeo_products.regions import Bounds, check_covered, checked_region, count_tiles
 
@@ -152,7 +152,7 @@ class CogSink:
         Raises
         ------
         ProductError
-            When the region does not fit the tiles, or a variable is missing or has a wrong shape.
+            When the region does not fit the tiles, a variable is missing or has a wrong shape, or the disk is full.
         """
         r0, r1, c0, c1 = checked_region(region, self._shape, self._tile)
         blocks = {}
@@ -164,11 +164,18 @@ class CogSink:
             if values.shape != (*var.shape[:-2], r1 - r0, c1 - c0):
                 raise ProductError(f"{name!r} of a tile has shape {values.shape}", f"{r1 - r0} x {c1 - c0} pixels")
             blocks[name] = _as_bands(values)
-        with self._lock, _gdal(self._options):
-            for name, values in blocks.items():
-                _put(self._paths.raw(name), values, r0, c0)
-            with self._paths.done.open("a") as file:
-                file.write(f"\n{r0} {r1} {c0} {c1}.")
+        try:
+            with self._lock, _gdal(self._options):
+                for name, values in blocks.items():
+                    _put(self._paths.raw(name), values, r0, c0)
+                with self._paths.done.open("a") as file:
+                    file.write(f"\n{r0} {r1} {c0} {c1}.")
+        except (OSError, RasterioError) as error:
+            raise ProductError(
+                f"{self._paths.main} cannot be written: {error}",
+                "a folder with room",
+                "Free space, then --resume; where that fails, --overwrite begins anew",
+            ) from error
 
     def done(self) -> list[Region]:
         """Name the finished regions, in order."""
@@ -211,30 +218,37 @@ class CogSink:
     def _cook(self, name: str) -> None:
         raw, cooked = self._paths.raw(name), self._paths.cooked(name)
         real = self._template[name].dtype.kind == "f"
-        rasterio.shutil.copy(
-            raw,
-            cooked,
-            driver="COG",
-            COMPRESS=self._options.compress.upper(),
-            PREDICTOR="YES",
-            BLOCKSIZE=self._options.blocksize,
-            BIGTIFF="IF_SAFER",
-            OVERVIEW_RESAMPLING="AVERAGE" if real else "NEAREST",  # bits and model numbers have no average
-        )
-        # a COG can be valid and yet empty: the first block that holds something must hold the same
+        try:
+            rasterio.shutil.copy(
+                raw,
+                cooked,
+                driver="COG",
+                COMPRESS=self._options.compress.upper(),
+                PREDICTOR="YES",
+                BLOCKSIZE=self._options.blocksize,
+                BIGTIFF="IF_SAFER",
+                OVERVIEW_RESAMPLING="AVERAGE" if real else "NEAREST",  # bits and model numbers have no average
+            )
+        except Exception as error:  # GDAL's own, of a class that rasterio does not show
+            raise OSError(f"GDAL says {error}") from error
+        # a COG can be valid and yet empty, or cut by a full disk: the first and the last block that hold something must
+        # hold the same
+        blocks = list(windows(self._shape, _RAW_BLOCK))
         with rasterio.open(raw) as before, rasterio.open(cooked) as after:
-            for rows, cols in windows(self._shape, _RAW_BLOCK):
-                window = Window.from_slices(rows, cols)
-                wrote = before.read(window=window)
-                if real and np.isnan(wrote).all():
-                    continue
-                if not np.array_equal(wrote, after.read(window=window), equal_nan=real):
-                    raise ProductError(
-                        f"the COG of {name!r} does not hold what was written",
-                        "equal pixels",
-                        "Report this with the version of GDAL (rio --gdal-version); compress=deflate may help",
-                    )
-                break
+            for order in (blocks, blocks[::-1]):
+                for rows, cols in order:
+                    window = Window.from_slices(rows, cols)
+                    wrote = before.read(window=window)
+                    if real and np.isnan(wrote).all():
+                        continue
+                    if not np.array_equal(wrote, after.read(window=window), equal_nan=real):
+                        raise ProductError(
+                            f"the COG of {name!r} does not hold what was written",
+                            "equal pixels, and a folder with room",
+                            "Free space, then --resume. If there is room, report this with the version of GDAL (rio "
+                            "--gdal-version); compress=deflate may help",
+                        )
+                    break
 
     def _publish(self, names: list[str]) -> None:
         paths = self._paths
@@ -243,7 +257,7 @@ class CogSink:
         new = [name for name in names if name != "abundance"]
         for name in [*new, "abundance"]:  # the main file last: where it is, the product is whole
             if name == "abundance" and table is not None:
-                fresh = paths.main.with_name(f"{paths.main.stem}.partial.endmembers.csv")
+                fresh = paths.main.with_name(f"{paths.main.name}.partial.endmembers.csv")
                 fresh.write_text(table, encoding="utf-8")
                 os.replace(fresh, paths.table)
             os.replace(paths.cooked(name), paths.final(name))
@@ -281,6 +295,8 @@ def _make_raw(template: xr.Dataset, name: str, path: Path) -> None:
     }
     if var.dtype.kind == "f":
         profile["nodata"] = float("nan")
+    pixels = (rows // -_RAW_BLOCK) * (cols // -_RAW_BLOCK) * _RAW_BLOCK**2  # whole blocks
+    reserve(path, pixels * profile["count"] * np.dtype(profile["dtype"]).itemsize)
     mapping = template.variables["spatial_ref"].attrs if "spatial_ref" in template.variables else {}
     if "crs_wkt" in mapping:
         profile["crs"] = CRS.from_wkt(mapping["crs_wkt"])
@@ -302,8 +318,12 @@ def _as_bands(values: np.ndarray) -> np.ndarray:
 
 
 def _put(path: Path, bands: np.ndarray, row: int, col: int) -> None:
+    window = Window(col, row, bands.shape[2], bands.shape[1])
     with rasterio.open(path, "r+") as file:
-        file.write(bands, window=Window(col, row, bands.shape[2], bands.shape[1]))
+        file.write(bands, window=window)
+    with rasterio.open(path) as file:  # what GDAL cannot write when it closes a file, it does not tell
+        if not np.array_equal(file.read(window=window), bands, equal_nan=bands.dtype.kind == "f"):
+            raise OSError(f"{path.name} does not take what is written; is the disk full?")
 
 
 def _check_same_run(template: xr.Dataset, paths: Paths, tile: tuple[int, int]) -> None:
@@ -331,6 +351,14 @@ def _check_same_run(template: xr.Dataset, paths: Paths, tile: tuple[int, int]) -
         )
     if missing:
         raise ProductError(f"{_part(paths, missing[0])} is gone", "every .partial file of the run", again)
+    for name in facts["rasters"]:
+        try:
+            with rasterio.open(paths.raw(name), driver="GTiff"):
+                pass
+        except RasterioError as error:
+            raise ProductError(
+                f"{paths.raw(name)} is damaged, so the run cannot go on", "intact .partial files", again
+            ) from error
 
 
 def _part(paths: Paths, name: str | None) -> Path:
@@ -353,7 +381,7 @@ def _listed_files(paths: Paths) -> set[Path]:
 
 def _discard(paths: Paths) -> None:
     """Remove the unfinished files, the note that they exist last."""
-    for file in paths.main.parent.glob(f"{glob.escape(paths.main.stem)}.partial.*"):
+    for file in paths.main.parent.glob(f"{glob.escape(paths.main.name)}.partial.*"):
         if file != paths.run:
             file.unlink(missing_ok=True)
     paths.run.unlink(missing_ok=True)

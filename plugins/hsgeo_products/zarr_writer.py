@@ -134,7 +134,7 @@ class ZarrSink:
         Raises
         ------
         ProductError
-            When the region covers part of a chunk, or a variable is missing or has a wrong shape.
+            When the region covers part of a chunk, a variable is missing or has a wrong shape, or the disk is full.
         """
         r0, r1, c0, c1 = checked_region(region, self._shape, self._chunk)
         blocks = {}
@@ -147,9 +147,14 @@ class ZarrSink:
                     f"{name!r} of a tile has shape {values.shape}", f"{(*array.shape[:-2], r1 - r0, c1 - c0)}"
                 )
             blocks[name] = values
-        for name, values in blocks.items():
-            self._arrays[name][..., r0:r1, c0:c1] = values
-        (self._marks / f"{r0}-{r1}-{c0}-{c1}").touch()
+        try:
+            for name, values in blocks.items():
+                self._arrays[name][..., r0:r1, c0:c1] = values
+            (self._marks / f"{r0}-{r1}-{c0}-{c1}").touch()
+        except OSError as error:
+            raise ProductError(
+                f"{self.path} cannot be written: {error}", "a folder with room", "Free space, then --resume"
+            ) from error
 
     def done(self) -> list[Region]:
         """Name the finished regions, in order."""
@@ -164,7 +169,12 @@ class ZarrSink:
             When a tile is missing.
         """
         check_covered(self._finished(), self._shape, self._tile, self.path)
-        _complete(self.path, time.monotonic() - self._began)
+        try:
+            _complete(self.path, time.monotonic() - self._began)
+        except OSError as error:
+            raise ProductError(
+                f"{self.path} cannot be finished: {error}", "a folder with room", "Free space, then --resume"
+            ) from error
         gone = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.done")
         os.rename(self.path / MARKS, gone)  # at once, so that no half-removed folder is left in the store
         shutil.rmtree(gone, ignore_errors=True)

@@ -9,6 +9,7 @@ import pytest
 
 import hsgeo
 from hsgeo.cli import main
+from hsgeo.errors import HsgeoWarning
 from hsgeo.plugin import Quality
 from hsgeo.plugin.registry import reset
 from tests.scenes import WAVELENGTH, abundances, endmembers, make_scene, save
@@ -190,8 +191,27 @@ def test_the_flags_that_leave_a_pixel_out(tmp_path, capsys):
         empty = np.isnan(hsgeo.open_product(tmp_path / "a.zarr")["abundance"].values[0])
         assert [tuple(place) for place in np.argwhere(empty).tolist()] == out
     for given, words in (
-        (("--mask", "clouds"), "mask"),
+        (("--mask", "clouds"), "'clouds' is no quality flag, and cannot be masked. Accepted: cloud, cloud_shadow,"),
+        (("-o", "scene.mask=snw"), "'snw' is no quality flag"),
         (("--mask", "snow", "-o", "scene.mask=[cloud]"), "--mask together with -o scene.mask"),
     ):
         run(*how, *given, "--overwrite", code=2)
         assert words in capsys.readouterr().err
+
+
+def test_a_flag_without_a_source_is_said_once_and_only_if_asked_for(tmp_path, capsys):
+    scene = make_scene(24, 20)
+    told = "leaves no pixel out, because tiny has no source for"
+    how = ("unmix", "--input", tmp_path / "scene.zarr", "--out", tmp_path / "a.zarr", "--count", 3, "--overwrite")
+    save(scene, tmp_path / "scene.zarr")
+    run(*how)
+    assert told not in capsys.readouterr().err
+    run(*how, "--mask", "cloud,snow")
+    assert capsys.readouterr().err.count(f"masking cloud, snow {told} them") == 1
+    known = {"flags_known": "nodata snow"}
+    scene["quality"] = (("y", "x"), np.zeros((24, 20), "u2"), known)
+    with pytest.warns(HsgeoWarning, match=f"masking cloud {told} it"):
+        hsgeo.fit(scene, recipe="classical", options={"scene": {"mask": ["cloud", "snow"]}})
+    hsgeo.fit(scene, recipe="classical", options={"scene.mask": "snow"})  # warnings are errors
+    scene["quality"].attrs.clear()  # somebody else's: not known what it can say
+    hsgeo.fit(scene, recipe="classical", options={"scene.mask": "cloud"})

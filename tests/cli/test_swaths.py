@@ -142,6 +142,85 @@ def test_wrong_grids_are_refused_before_anything_is_done(folder, tmp_path, capsy
     assert not out.exists()
 
 
+def test_a_second_map_is_chained_and_not_rerun(folder, tmp_path, capsys):
+    run("georeference", folder / "map.zarr", "--out", tmp_path / "b.zarr", "--grid", "EPSG:25833", "--quiet")
+    run("georeference", folder / "swath.zarr", "--out", tmp_path / "a.zarr", "--grid", "EPSG:25833", "--quiet")
+    twice, once = (hsgeo.open_product(tmp_path / name) for name in ("b.zarr", "a.zarr"))
+    assert len({p.attrs["hsgeo_run_id"] for p in (twice, once, hsgeo.open_product(folder / "map.zarr"))}) == 3
+    assert twice.attrs["history"].endswith(
+        "onto EPSG:32632 by geolocation, nearest; onto EPSG:25833 by transform, nearest"
+    )
+    assert twice.attrs["hsgeo_run_id"] in twice.attrs["history"]
+    run("rerun", tmp_path / "b.zarr", "--out", tmp_path / "c.zarr", code=2)
+    assert "onto a map 2 times: EPSG:32632, then EPSG:25833" in capsys.readouterr().err
+    run("georeference", tmp_path / "b.zarr", "--out", tmp_path / "c.zarr", "--grid", "EPSG:32632", "--quiet")
+    run("info", tmp_path / "c.zarr", "--json")
+    steps = json.loads(capsys.readouterr().out)["georeferenced_before"]
+    assert [step["crs"] for step in steps] == ["EPSG:32632", "EPSG:25833"]
+
+
+def test_the_grid_of_a_file(folder, tmp_path, capsys):
+    like = tmp_path / "like.tif"
+    profile = {"driver": "GTiff", "width": 31, "height": 23, "count": 1, "dtype": "uint8", "crs": "EPSG:25832"}
+    at = (25.0, 0.0, 511_710.0, 0.0, -25.0, 5_600_310.0)
+    with rasterio.open(like, "w", transform=rasterio.Affine(*at), **profile):
+        pass
+    before = like.read_bytes()
+    run("unmix", "--input", folder / "scene.zarr", "--out", tmp_path / "a.zarr", "--grid", like, *RECIPE)
+    run("georeference", folder / "swath.zarr", "--out", tmp_path / "b.tif", "--grid", like, "--quiet")
+    run("georeference", folder / "swath.zarr", "--out", tmp_path / "c.zarr", "--grid", tmp_path / "a.zarr", "--quiet")
+    a, b, c = (hsgeo.open_product(tmp_path / name) for name in ("a.zarr", "b.tif", "c.zarr"))
+    for product in (a, b, c, hsgeo.georeference(hsgeo.open_product(folder / "swath.zarr"), grid=like)):
+        assert (product.rio.crs.to_epsg(), product.rio.transform()[:6], product.rio.shape) == (25832, at, (23, 31))
+        assert np.array_equal(product["abundance"], a["abundance"], equal_nan=True)
+        assert product.attrs["hsgeo_run_id"] == a.attrs["hsgeo_run_id"]
+    assert np.isfinite(a["abundance"]).any()
+    run("georeference", folder / "swath.zarr", "--out", like, "--grid", like, "--overwrite", code=2)
+    run("unmix", "--input", folder / "scene.zarr", "--out", like, "--grid", like, "--overwrite", *RECIPE, code=2)
+    assert like.read_bytes() == before
+    like.unlink()
+    run("rerun", tmp_path / "a.zarr", "--out", tmp_path / "d.zarr", "--quiet")  # the file is not needed any more
+    assert hsgeo.open_product(tmp_path / "d.zarr")["abundance"].equals(a["abundance"])
+    with rasterio.open(tmp_path / "bare.tif", "w", transform=rasterio.Affine(*at), **(profile | {"crs": None})):
+        pass
+    (tmp_path / "text.tif").write_text("no raster")
+    capsys.readouterr()
+    for name, said in (("bare.tif", "has no CRS"), ("text.tif", "cannot be read"), ("like.tif", "does not exist")):
+        run("georeference", folder / "swath.zarr", "--out", tmp_path / "x.zarr", "--grid", tmp_path / name, code=2)
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def test_a_system_of_another_region(folder, tmp_path, capsys):
+    far = tmp_path / "far.zarr"
+    moved = hsgeo.open_scene(folder / "scene.zarr").compute()
+    moved = moved.assign_coords(lon=moved["lon"] - 125, lat=moved["lat"] - 15)
+    hsgeo.write_scene(moved, far, chunk=16)
+    run("unmix", "--input", far, "--out", tmp_path / "x.tif", "--grid", "EPSG:2056", *RECIPE, code=2)
+    assert "no pixel lies on the grid" in capsys.readouterr().err
+    run("unmix", "--input", far, "--out", tmp_path / "y.tif", "--grid", "EPSG:32614", *RECIPE)
+    assert capsys.readouterr().err.count("outside the area of EPSG:32614") == 1
+    assert not (tmp_path / "x.tif").exists()
+
+
+def test_what_georeference_says_to_the_wrong_input(folder, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "x.zarr"
+    run("georeference", folder / "map.zarr", "--out", out, "--grid", "utm", code=2)
+    assert "map.zarr is on EPSG:32632 already; nothing to do" in capsys.readouterr().err
+    run("georeference", folder / "scene.zarr", "--out", out, "--grid", "utm", code=2)
+    assert "scene.zarr is a scene" in capsys.readouterr().err
+    (tmp_path / "empty.zarr").mkdir()
+    run("georeference", tmp_path / "empty.zarr", "--out", out, "--grid", "utm", code=2)
+    assert "is a scene" not in capsys.readouterr().err
+
+    def stopped(*args, **rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hsgeo.api, "write", stopped)
+    run("georeference", folder / "swath.zarr", "--out", out, code=1)
+    assert "--resume goes on with it" in capsys.readouterr().err
+
+
 def test_swaths_without_places(folder, scene, tmp_path, capsys):
     half, none = scene["lat"].where(scene["lat"]["y"] > 22), scene["lat"] * np.nan
     for lat, name in ((half, "half.zarr"), (none, "none.zarr")):
@@ -240,3 +319,28 @@ def test_info_tells_all_of_it(folder, capsys):
     assert "sensor (swath)" in said["grid"]
     run("info", folder / "scene.zarr")
     assert "sun_zenith 31.5" in capsys.readouterr().out
+
+
+def test_the_summary_counts_what_was_measured_and_says_where_it_went(folder, scene, tmp_path, capsys):
+    scene_path, how = folder / "scene.zarr", RECIPE[:-1]  # not quiet
+    run("unmix", "--input", scene_path, "--out", tmp_path / "a.zarr", *how)
+    said = capsys.readouterr().out
+    rows, cols = (hsgeo.open_product(folder / "map.zarr").sizes[n] for n in ("y", "x"))
+    assert "pixels 1,568 of 1,584 unmixed" in said, said  # 16 of 44 x 36 are cloud
+    assert f"map EPSG:32632, {rows} x {cols} cells of 30 m" in said
+    assert "gdalinfo" in said
+    assert os.listdir(tmp_path) == ["a.zarr"]
+    run("unmix", "--input", scene_path, "--out", tmp_path / "b.tif", "--grid", "swath", *how)
+    said = capsys.readouterr().out
+    assert "pixels 1,568 of 1,584 unmixed" in said
+    assert "map " not in said
+    assert f"hsgeo georeference {tmp_path / 'b.tif'} --out" in said
+    turned = scene.drop_vars(["lat", "lon"]).assign_coords(y=np.arange(ROWS), x=np.arange(COLS)).rio.write_crs(32632)
+    turned["spatial_ref"].attrs["GeoTransform"] = "512000 26 15 5600000 15 -26"
+    turned["spectra"].attrs["grid_mapping"] = "spatial_ref"
+    hsgeo.write_scene(turned, tmp_path / "turned.zarr", chunk=16)
+    run("unmix", "--input", tmp_path / "turned.zarr", "--out", tmp_path / "t.zarr", *how)
+    said = capsys.readouterr().out
+    assert "gdalinfo" not in said
+    assert f"hsgeo georeference {tmp_path / 't.zarr'} --out {tmp_path / 't_map.zarr'} --grid utm" in said
+    run("georeference", tmp_path / "t.zarr", "--out", tmp_path / "t_map.zarr", "--grid", "utm", "--quiet")  # it works

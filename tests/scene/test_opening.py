@@ -149,8 +149,8 @@ def make_not_a_zip(folder):
     ("make", "words"),
     [
         (make_empty, "is empty"),
-        (lambda folder: folder, r"a folder that is no Zarr store.*envi.*geotiff.*native.*prisma"),
-        (make_text, r"not a scene.*envi.*geotiff.*native.*prisma.*--reader"),
+        (lambda folder: folder, r"a folder that no reader knows.*hsgeo list readers.*Give the file inside it"),
+        (make_text, r"not a scene.*hsgeo list readers.*--reader"),
         (make_truncated, "not a complete HDF5 file"),
         (make_library, "spectral library.*endmembers"),
         (make_foreign_hdf, "no PRISMA Processing_Level"),

@@ -10,7 +10,7 @@ import xarray as xr
 from xarray.core.indexing import LazilyIndexedArray
 
 from hsgeo.errors import SceneError
-from hsgeo.plugin import quality_attrs
+from hsgeo.plugin import Quality, quality_attrs
 from hsgeo.spectra.absorption import default_good
 from hsgeo_sensors.common.georef import georeference
 from hsgeo_sensors.common.lazy import LazyRaster
@@ -89,7 +89,7 @@ def assemble(
     transform : affine.Affine, optional
         From (column, row) of pixel corners to map coordinates; None: unknown.
     quality : LazyRaster, shape (y, x), optional
-        Bit field `hsgeo.plugin.Quality`.
+        Bit field `hsgeo.plugin.Quality`. Its ``known`` becomes the attribute ``flags_known``.
     std : LazyRaster, shape (band, y, x), optional
         Standard deviation of the spectra as the product states it, in the file's band order: ``spectra_std``.
     lat, lon : numpy.ndarray or LazyRaster, shape (y, x), optional
@@ -166,7 +166,7 @@ def assemble(
         data["spectra_std"] = _ordered(std, order)
         data["spectra_std"].attrs = {"long_name": f"standard deviation of {quantity}", "units": lazy.attrs["units"]}
     if quality is not None:
-        data["quality"] = xr.Variable(("y", "x"), LazilyIndexedArray(quality), quality_attrs())
+        data["quality"] = xr.Variable(("y", "x"), LazilyIndexedArray(quality), _flags(quality))
     scene = xr.Dataset(data, coords, {"sensor": "unknown", "product_id": spectra.path.stem, **days, **(attrs or {})})
     scene = georeference(scene, height, width, crs=crs, transform=transform).set_xindex("wavelength")
     if blocks is not None:
@@ -175,6 +175,14 @@ def assemble(
             if variable.dims[-2:] == ("y", "x"):
                 variable.encoding["preferred_chunks"] = preferred
     return scene if chunks is None else scene.chunk({key: n for key, n in chunks.items() if key in scene.dims})
+
+
+def _flags(quality: LazyRaster) -> dict[str, Any]:
+    """Return the attributes of ``quality``, with the flags that it has a source for."""
+    if quality.known is None:
+        return quality_attrs()
+    said = " ".join(str(flag.name).lower() for flag in Quality if flag & quality.known)
+    return {**quality_attrs(), "flags_known": said}
 
 
 def _grown(blocks: tuple[int, int]) -> tuple[int, int]:

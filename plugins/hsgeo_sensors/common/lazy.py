@@ -32,6 +32,9 @@ class LazyRaster(BackendArray):
         Of the decoded values.
     """
 
+    known: int | None = None
+    """Of quality bits: which of them this raster can have, as far as it has a source for them; None: not said."""
+
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype | type = np.float32) -> None:
         self.path = Path(path).absolute()
         self.shape = tuple(int(n) for n in shape)

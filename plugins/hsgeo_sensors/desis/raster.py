@@ -198,6 +198,9 @@ class Flags(LazyRaster):
         self.fill = tuple({about.nodata, float(FILL)})
         self.layers = [n for n, bit in LAYERS.items() if haze or bit != Quality.CIRRUS]
         self.probes = [int(n) for n in np.unique(np.linspace(1, picture.count, PROBES + 2).astype(int)[1:-1])]
+        self.known = int(Quality.NODATA)
+        for number in self.layers if mask is not None else ():
+            self.known |= int(LAYERS[number])
 
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read a few bands of the image and the layers of flags."""

@@ -180,7 +180,8 @@ def _mask(chosen: DesisOptions, product: Bundle, picture: Picture, name: str) ->
         beside = product.find(r"-QL_QUALITY-2\.TIFF?")
         where = None if beside is None else (product, beside)
     if where is None:
-        return None, "the fill value; no QL_QUALITY-2 file lies beside the image"
+        lacking = "no QL_QUALITY-2 file was found, so no clouds, cloud shadows or snow; -o reader.mask=PATH names one"
+        return None, f"the fill value; {lacking}"
     short = PurePosixPath(where[1]).name
     found = look_at(where[0].path(where[1]), None, mapped=False, name=f"{name}: {short}")
     if found.shape != picture.shape or found.count < 8:

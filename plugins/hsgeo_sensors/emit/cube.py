@@ -151,6 +151,11 @@ class Flags(_Swath):
         super().__init__(path, shape, np.uint16)
         self.dataset, self.fill, self.probe, self.mirrored = dataset, fill, probe, mirrored
         self.mask, self.layers, self._mask_stamp = mask, layers, _stamp(mask)
+        self.known = int(Quality.NODATA)
+        if layers is not None:
+            self.known |= Quality.CLOUD | Quality.INVALID  # the cloud flag is always there, and may be undecided
+            self.known |= 0 if layers.dilated is None and layers.reach is None else Quality.CLOUD_SHADOW
+            self.known |= 0 if layers.cirrus is None else Quality.CIRRUS
 
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read the probe bands of the cube and all layers of the mask."""

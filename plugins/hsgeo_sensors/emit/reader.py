@@ -143,6 +143,14 @@ class EmitReader:
         )
 
 
+def _source(mask: Path | None, chosen: EmitOptions) -> str:
+    """Say where the quality bits come from."""
+    if mask is not None:
+        return mask.name
+    why = "mask=none" if chosen.mask == "none" else "no EMIT_L2A_MASK file was found; -o reader.mask=PATH names one"
+    return f"fill values of the cube; no clouds, cloud shadows or cirrus: {why}"
+
+
 def _scene(
     path: Path,
     meta: Mapping[str, Any],
@@ -177,7 +185,7 @@ def _scene(
         "sensor": "EMIT",
         "product_id": path.stem,
         "processing_level": CUBES[meta["quantity"]],
-        "quality_source": "fill values of the cube" if mask is None else mask.name,
+        "quality_source": _source(mask, chosen),
         "uncertainty_source": uncertainty.name if uncertainty is not None else None,
         "georeferencing": "lat and lon of each pixel; no lookup table" if lookup is None else None,
         "observation_source": observation.name if observation is not None else None,

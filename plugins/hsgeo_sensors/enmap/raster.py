@@ -129,6 +129,11 @@ class Flags(LazyRaster):
     def __init__(self, tiff: Tiff, *, layers: Mapping[str, Tiff], probes: tuple[int, ...], nodata: float) -> None:
         super().__init__(tiff.path, tiff.shape[1:], np.uint16)
         self.tiff, self.layers, self.probes, self.nodata = tiff, dict(layers), probes, nodata
+        self.known = int(Quality.NODATA)
+        for name in layers:
+            self.known |= int(PLAIN.get(name, 0))
+        if "testflags" in layers:
+            self.known |= int(Quality.SATURATED | Quality.INVALID)
 
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read the layers that there are."""

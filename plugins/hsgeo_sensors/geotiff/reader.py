@@ -203,6 +203,8 @@ class Raster(LazyRaster):
 class Mask(LazyRaster):
     """Quality bits: NODATA where the mask of a TIFF, or its alpha band, is 0."""
 
+    known = int(Quality.NODATA)
+
     def __init__(self, path: Path, shape: tuple[int, int], plain: bool, alpha: int | None) -> None:
         super().__init__(path, shape, np.uint16)
         self.plain, self.alpha = plain, alpha

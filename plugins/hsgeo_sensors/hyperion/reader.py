@@ -231,6 +231,8 @@ class Cube(_PerBand):
 class _Outside(_PerBand):
     """Quality bits: where the swath is not."""
 
+    known = int(Quality.NODATA)
+
     def __init__(self, product: Bundle, bands: dict[int, str], shape: tuple[int, int]) -> None:
         super().__init__(product, bands, shape, np.uint16)
 

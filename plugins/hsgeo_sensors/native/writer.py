@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ __all__ = ["COUNTED", "write_native"]
 COUNTED = {"y": "row", "x": "col"}
 """Names in the file of the coordinates that number the pixels of a rotated grid."""
 BLOCK = 64 * 2**20  # bytes of spectra held at a time
+_PATIENCE = 5.0  # s: zarr ends with the first chunk that fails, while its threads still write the others
 
 
 def write_native(
@@ -32,7 +36,8 @@ def write_native(
 ) -> Path:
     """Store a scene with everything it has: quality, stated errors, geolocation, lookup table, angles.
 
-    A ``.zarr`` is written block by block, beside the target, and put in its place when it is complete.
+    A ``.zarr`` is written block by block, beside the target, and put in its place when it is complete. An interrupt
+    ends it after the block in work, and leaves nothing behind.
 
     Parameters
     ----------
@@ -66,24 +71,69 @@ def write_native(
         raise ConfigError(f"{path} has the suffix {path.suffix!r}", ".zarr or .nc")
     if path.exists() and not overwrite:
         raise ConfigError(f"{path} exists", "a new path", "Remove it or choose another name")
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         if path.suffix == ".nc":
             plain, encoding = _plain(scene, chunk, "chunksizes")
-            plain.to_netcdf(fresh, engine="h5netcdf", encoding=encoding)
+            _put(path, lambda fresh: plain.to_netcdf(fresh, engine="h5netcdf", encoding=encoding))
         else:
-            _write_zarr(scene, fresh, zarr_format, chunk, progress)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        os.replace(fresh, path)
+            _apart(
+                lambda go_on: _put(path, lambda fresh: _write_zarr(scene, fresh, zarr_format, chunk, progress, go_on))
+            )
     except OSError as error:
         raise SceneError(
             f"{path} cannot be written: {error}", "a writable folder with room", "Choose another path"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.unlink(missing_ok=True)
     return path
+
+
+class _StoppedError(Exception):
+    """Raised between blocks once nobody waits for them."""
+
+
+def _apart(work: Callable[[Callable[[], None]], None]) -> None:
+    """Work in a thread of its own, so that an interrupt never leaves zarr in the middle of a block."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        if stop.is_set():
+            raise _StoppedError
+
+    with ThreadPoolExecutor(1, thread_name_prefix="hsgeo-store") as pool:
+        done = pool.submit(work, go_on)
+        try:
+            done.result()
+        except BaseException:
+            stop.set()  # leaving the pool waits for the block in work and for the cleaning
+            raise
+
+
+def _put(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside a path, then put what was written in its place."""
+    token = secrets.token_hex(4)
+    fresh, old = path.with_name(f".{path.name}.{token}.new"), path.with_name(f".{path.name}.{token}.old")
+    try:
+        write(fresh)
+        if path.is_dir() and not path.is_symlink():
+            os.rename(path, old)
+        os.replace(fresh, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        raise
+    finally:
+        _remove(fresh)
+        _remove(old)
+
+
+def _remove(path: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while path.exists() and time.monotonic() < until:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if path.exists():
+            time.sleep(0.05)
 
 
 def _plain(scene: xr.Dataset, chunk: int, key: str) -> tuple[xr.Dataset, dict[Any, dict[str, Any]]]:
@@ -110,7 +160,12 @@ def _is_rotated(scene: xr.Dataset) -> bool:
 
 
 def _write_zarr(
-    scene: xr.Dataset, path: Path, zarr_format: int, chunk: int, progress: Callable[[int, int], None]
+    scene: xr.Dataset,
+    path: Path,
+    zarr_format: int,
+    chunk: int,
+    progress: Callable[[int, int], None],
+    go_on: Callable[[], None],
 ) -> None:
     import dask.array as da
     import zarr
@@ -128,8 +183,10 @@ def _write_zarr(
     blocks = [(name, block) for name in encoding for block in _blocks(plain.variables[name], chunk)]
     opened = {name: zarr.open_array(path / str(name), mode="r+") for name in encoding}
     for done, (name, block) in enumerate(blocks):
+        go_on()
         progress(done, len(blocks))
         opened[name][block] = np.asarray(plain.variables[name][block].values)
+    go_on()
     progress(len(blocks), len(blocks))
 
 

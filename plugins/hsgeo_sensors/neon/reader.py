@@ -205,6 +205,7 @@ class _Flags(LazyRaster):
     ) -> None:
         super().__init__(path, shape, np.uint16)
         self.dataset, self.ignore, self.probes, self.classes = dataset, ignore, probes, classes
+        self.known = int(Quality.NODATA) | (int(np.bitwise_or.reduce(bit_table(classes[1]))) if classes else 0)
 
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read the probes and the class map."""

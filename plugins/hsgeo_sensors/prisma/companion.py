@@ -9,6 +9,7 @@ from hsgeo.errors import SceneError
 from hsgeo_sensors.common.archive import granule
 from hsgeo_sensors.common.assemble import to_time
 from hsgeo_sensors.prisma.levels import Contents, read_contents
+from hsgeo_sensors.prisma.match import apart
 
 __all__ = ["companion", "told"]
 
@@ -34,7 +35,7 @@ def companion(about: Contents, given: Path | str | None) -> Contents | None:
     Raises
     ------
     SceneError
-        If there are several, or what was given or found is broken, of another acquisition, grid or level.
+        If there are several, or what was given or found is broken, of another acquisition, grid, level or place.
     """
     if given == "none" or about.level.name == "1":
         return None
@@ -63,6 +64,12 @@ def companion(about: Contents, given: Path | str | None) -> Contents | None:
             "the same sensor grid",
             go_on,
         )
+    if about.level.mapped and apart(about, found):
+        raise SceneError(
+            f"the cloud mask {path} lies beside the map of {about.source.path}: no place is common to them",
+            "level 1 of the same place",
+            go_on,
+        )
     return found
 
 
@@ -85,7 +92,8 @@ def told(about: Contents, found: Contents | None) -> str:
     if about.level.name == "1":
         return f"{own}; its Cloud_Mask, SunGlint_Mask and LandCover_Mask"
     if found is None:
-        return f"{own}; no clouds, glint or snow: PRISMA level 2 has no masks, and no PRS_L1 granule was used"
+        why = "PRISMA level 2 has no masks, and no PRS_L1 granule was used; -o reader.cloud_mask=PATH names one"
+        return f"{own}; no clouds, glint or snow: {why}"
     how = "the nearest by latitude and longitude" if about.level.mapped else "on the same grid"
     return f"{own}; clouds, glint and snow of {found.source.stem} (level 1), {how}"
 

@@ -14,17 +14,50 @@ from typing import Any
 import numpy as np
 
 from hsgeo_sensors.prisma.cube import Granular
-from hsgeo_sensors.prisma.levels import LEVELS
+from hsgeo_sensors.prisma.levels import LEVELS, Contents
 
-__all__ = ["FAR", "matched_bits"]
+__all__ = ["FAR", "apart", "matched_bits"]
 
 FAR = 150.0
 """Metres, five pixels: the two geolocations differ by less. What has no neighbour that near lies outside the swath."""
 ROWS = 64  # of the map searched at once
+LOOKS = 32  # pixels of level 1 along each axis that tell its extent: a few kB, at opening
 KEPT = 2  # grids held in memory, 2 bytes for each pixel of the map: 3 MB for a full granule
 
 _held: dict[tuple[Any, ...], np.ndarray] = {}
 _lock = threading.Lock()
+
+
+def apart(mapped: Contents, masks: Contents) -> bool:
+    """Say whether a level 1 granule lies beside a map, by the extents of both in the map's coordinates.
+
+    Parameters
+    ----------
+    mapped : Contents
+        The level 2D granule.
+    masks : Contents
+        The level 1 granule; some of its latitudes and longitudes are read, those of its edges included.
+
+    Returns
+    -------
+    bool
+        False where level 1 does not say where it lies.
+    """
+    from pyproj import Transformer
+
+    level = LEVELS["1"]
+    pick = tuple(np.unique(np.linspace(0, n - 1, LOOKS).astype(int)) for n in masks.stored)
+    with Granular(masks, masks.shape, np.uint16).opened() as file:
+        # whole rows of it: HDF5 picks single points slowly
+        rows = [file[f"{level.swath}/Geolocation Fields/{name}"][pick[0]] for name in level.places]
+    lat, lon = (np.asarray(values[:, pick[1]], np.float64).ravel() for values in rows)
+    east, north = Transformer.from_crs("EPSG:4326", mapped.crs.to_wkt(), always_xy=True).transform(lon, lat)
+    known = np.isfinite(east) & np.isfinite(north) & ((lat != 0) | (lon != 0))
+    if not known.any():
+        return False
+    (height, width), at = mapped.shape, mapped.transform
+    beside = east[known].max() + FAR < at.c or east[known].min() - FAR > at.c + width * at.a
+    return bool(beside or north[known].min() - FAR > at.f or north[known].max() + FAR < at.f + height * at.e)
 
 
 def matched_bits(

@@ -67,6 +67,11 @@ class Flags(Granular):
         self.probes = _probes(about)
         self.transform, self.crs = about.transform, None if about.crs is None else about.crs.to_wkt()
         self.masks = Granular(companion, companion.shape, np.uint16) if companion is not None else None
+        self.known = int(Quality.NODATA | (Quality.SATURATED if about.err and about.level.saturated else 0))
+        if about.level.name == "1" or companion is not None:
+            for bits in MASK_BITS.values():
+                for bit in bits.values():
+                    self.known |= int(bit)
 
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read the probe bands, the error matrices and the masks.

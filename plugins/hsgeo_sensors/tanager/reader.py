@@ -209,6 +209,7 @@ class _Flags(_Field):
     ) -> None:
         super().__init__(path, dataset, shape, fill, np.uint16)
         self.empty, self.masks = empty, masks
+        self.known = int(Quality.NODATA) | sum(bit for _, bit in masks)
 
     def window(self, bands: np.ndarray | None, rows: tuple[int, int], cols: tuple[int, int]) -> np.ndarray:
         """Read the masks; without ``nodata_pixels``, the fill values of the middle band tell where nothing is."""

@@ -17,6 +17,9 @@ from hsgeo_products.config import CogOptions
 from rasterio.windows import Window
 
 from hsgeo.errors import ProductError
+from hsgeo.plugin.registry import registry
+from hsgeo.product.opening import open_product
+from hsgeo.product.writing import choose_writer
 from tests.product.helpers import NAMES, NORTH_UP, ROTATED, make_product, regions, write_all
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -89,7 +92,7 @@ def test_resumed_equals_undisturbed(tmp_path):
     write_all(CogWriter(), template, values, path, (16, 16), only=4)
     assert not path.exists()
     assert all(".partial." in name for name in listing(path.parent))
-    with (path.parent / "p.partial.done").open("a") as file:
+    with (path.parent / "p.tif.partial.done").open("a") as file:
         file.write("\n32 40 0")  # a kill in the middle of a line
     with pytest.raises(ProductError, match="--resume"):
         write_all(CogWriter(), template, values, path, (16, 16))
@@ -176,7 +179,7 @@ def test_misaligned_writes_are_refused_and_threads_lose_nothing(tmp_path):
         sink.write((slice(0, 8), slice(0, 16)), values.isel(y=slice(8), x=slice(16)))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda r: sink.write(r, values.isel(y=r[0], x=r[1])), regions(90, 70, (16, 16))))
-    facts = json.loads((tmp_path / "p.partial.json").read_text())
+    facts = json.loads((tmp_path / "p.tif.partial.json").read_text())
     assert facts["tiles"] == len(sink.done()) == 30
     sink.finish()
     np.testing.assert_array_equal(pixels(tmp_path / "p.tif"), values["abundance"])
@@ -215,3 +218,59 @@ def test_memory_does_not_grow_with_the_scene(tmp_path):
     )  # fmt: skip
     written = 3 * 4 * 2816**2 / 2**20
     assert large - small < 0.6 * written, f"{small:.0f} -> {large:.0f} MiB for {written:.0f} MiB written"
+
+
+FULL = """
+import pathlib, resource, sys
+from hsgeo.plugin import ProductError
+from hsgeo.plugin.registry import registry
+from hsgeo.product.writing import choose_writer
+from tests.product.helpers import make_product, regions
+
+path, when = pathlib.Path(sys.argv[1]), sys.argv[2]
+template, values = make_product(64, 48)
+writer = registry().load(choose_writer(path))()
+def full(now):  # a limit stands for a full disk
+    if now == when:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+try:
+    full("create")
+    sink = writer.create(template, path, state={}, tile=(16, 16), overwrite=False, resume=False)
+    for number, (rows, cols) in enumerate(regions(64, 48, (16, 16))):
+        full(f"tile {number}")
+        sink.write((rows, cols), values.isel(y=rows, x=cols))
+    full("finish")
+    sink.finish()
+except ProductError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [("p.tif", "create"), ("p.tif", "tile 5"), ("p.tif", "finish"), ("p.zarr", "tile 5"), ("p.zarr", "finish")],
+)
+def test_a_full_disk_is_told_and_another_run_goes_on(tmp_path, name, when):
+    path = tmp_path / name
+    done = subprocess.run([sys.executable, "-c", FULL, path, when], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2, done.stdout
+    assert "with room" in done.stdout
+    if when == "create":
+        assert not listing(tmp_path)
+        return
+    template, values = make_product(64, 48)
+    writer = registry().load(choose_writer(path))()
+    _, redone = write_all(writer, template, values, path, (16, 16), resume=True)
+    assert redone == (12 - 5 if when == "tile 5" else 0)
+    np.testing.assert_array_equal(open_product(path)["abundance"].values, values["abundance"])
+
+
+def test_resuming_on_a_damaged_file_says_to_begin_anew(tmp_path):
+    template, values = make_product(64, 48)
+    path = tmp_path / "p.tif"
+    write_all(CogWriter(), template, values, path, (16, 16), only=4)
+    (tmp_path / "p.tif.partial.rmse.tif").write_bytes(b"")
+    with pytest.raises(ProductError, match="--overwrite"):
+        write_all(CogWriter(), template, values, path, (16, 16), resume=True)
+    write_all(CogWriter(), template, values, path, (16, 16), overwrite=True)

@@ -196,7 +196,9 @@ def test_quality(path):
     assert quality[0, 25] == quality[3, 7] == 0  # water, and one missing value, are no reason
     alone = open_scene(path, options={"mask": "none"})
     assert np.argwhere(alone.quality.values).tolist() == [[4, 5]]
-    assert alone.attrs["quality_source"] == "fill values of the cube"
+    assert alone.attrs["quality_source"].endswith("cirrus: mask=none")
+    assert alone.quality.attrs["flags_known"] == "nodata"
+    assert open_scene(path).quality.attrs["flags_known"] == "nodata cloud cloud_shadow cirrus invalid"
 
 
 def test_mask_of_version_2(copy):
@@ -220,7 +222,7 @@ def test_interpolated_values_are_left_out_when_asked(path, truth):
 
 def test_which_companion(copy):
     write_emit_mask(copy.parent, {}, acquisition=Acquisition((ROWS, COLUMNS), start="2023-04-22T19:59:36+0000"))
-    assert open_scene(copy).attrs["quality_source"] == "fill values of the cube"  # that is the next scene
+    assert "no EMIT_L2A_MASK file was found" in open_scene(copy).attrs["quality_source"]  # that is the next scene
     write_emit_mask(copy.parent, {}, acquisition=SWATH, version=2)
     assert "MASK_002" in open_scene(copy).attrs["quality_source"]
     write_emit_mask(copy.parent, {}, acquisition=SWATH)
@@ -263,7 +265,7 @@ def test_score(folder, path, tmp_path):
     assert score(path) == score(given("mask", folder)) == 2
     assert score(shutil.copy(path, tmp_path / "renamed.nc")) == 2
     assert score(shutil.copy(given("mask", folder), tmp_path / "mask.nc")) == 0
-    assert open_scene(tmp_path / "renamed.nc").attrs["quality_source"] == "fill values of the cube"
+    assert "-o reader.mask=PATH" in open_scene(tmp_path / "renamed.nc").attrs["quality_source"]
     with pytest.raises(SceneError, match=r"L2A MASK.*mask="):
         open_scene(given("mask", folder))
     mineral, file = begin_emit(tmp_path, "L2B_MIN", SWATH, bands=2)

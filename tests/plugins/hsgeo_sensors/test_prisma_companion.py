@@ -124,6 +124,18 @@ def test_far_pixels_have_no_mask(granules, tmp_path):
     assert not (open_scene(granules["2D"], options={"cloud_mask": far}).quality.values & Quality.CLOUD).any()
 
 
+@pytest.mark.parametrize("axis", ["Longitude_VNIR", "Latitude_VNIR"])
+def test_a_level_1_of_another_place(granules, tmp_path, axis):
+    """The map is 31 pixels wide and 23 high, level 1 at most 53 across; 150 m are allowed."""
+    other = shutil.copy(granules["1"], tmp_path / f"{L1}.he5")
+    shutil.copy(granules["2D"], tmp_path / granules["2D"].name)
+    with h5py.File(other, "r+") as file:
+        file[f"HDFEOS/SWATHS/PRS_L1_HCO/Geolocation Fields/{axis}"][:] += np.float32(0.025)
+    with pytest.raises(SceneError, match=r"no place is common.*cloud_mask=none"):
+        open_scene(tmp_path / granules["2D"].name)
+    open_scene(granules["2C"], options={"cloud_mask": str(granules["1"])})
+
+
 @pytest.mark.parametrize("level", ["2C", "2D"])
 def test_without(level, granules, tmp_path):
     for path, options in (
@@ -133,6 +145,8 @@ def test_without(level, granules, tmp_path):
         scene = open_scene(path, options=options)
         assert not (scene.quality.values & ~np.uint16(Quality.NODATA)).any()
         assert "no PRS_L1 granule was used" in scene.attrs["quality_source"]
+        assert "cloud" not in scene.quality.attrs["flags_known"]
+    assert "nodata cloud snow glint" in open_scene(granules[level]).quality.attrs["flags_known"]
 
 
 def test_zipped_and_renamed(granules, tmp_path, monkeypatch):
