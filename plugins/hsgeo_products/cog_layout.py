@@ -7,7 +7,7 @@ import errno
 import io
 import itertools
 import json
-import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,13 +182,10 @@ def reserve(path: Path, size: int) -> None:
     Raises
     ------
     OSError
-        When the disk, the quota or a limit does not allow it.
+        When the disk has no room for it, or a limit does not allow it.
     """
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are needed for {path.name}, {free / 1e9:.2f} GB are free")
     with path.open("wb") as file:
-        if not hasattr(os, "posix_fallocate"):
-            return
-        try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):  # others: a file system that cannot say
-                raise
+        file.truncate(size)  # takes no room, but shows a limit on the size of files
