@@ -34,7 +34,7 @@ def test_table_and_files(tmp_path):
     (row,) = json.loads(done.stdout)
     assert (row["product"], row["rows"], row["cols"], row["bands"]) == ("GeoTIFF int16", 150, 150, 224)
     assert (row["thread_reads"], row["thread_wrong"]) == (16, 0)
-    assert 30 < row["open_mb"] < 1000  # of a process that has imported numpy
+    assert 30 < row["open_mb"] < 400  # of a process that has imported numpy, and not of the one that runs the test
     assert row["speed"] == pytest.approx(row["plain_ms"] / row["tile_ms"], rel=0.9)
     with (tmp_path / "b" / "reading.csv").open(newline="") as file:
         assert [r["product"] for r in csv.DictReader(file)] == ["GeoTIFF int16"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -108,7 +107,7 @@ def measure(
             written, _ = _child(task | {"do": "write", "folder": place, "shape": shape})
             task["path"] = written["path"]
             _tell(tell, f"{product}: hsgeo info")
-            looked, info_mb = _run([sys.executable, "-m", "hsgeo", "info", task["path"], "--json"])
+            looked, info_mb = _run(["hsgeo", "info", task["path"], "--json"])
             del looked
             opened, open_mb = _child(task | {"do": "open"})
             _tell(tell, f"{product}: tiles")
@@ -132,24 +131,38 @@ def _tell(tell: Callable[[str], None] | None, what: str) -> None:
 
 
 def _child(task: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    said, peak = _run([sys.executable, "-m", "hsgeo.evaluation.readers.child", json.dumps(task)])
+    said, peak = _run(["hsgeo.evaluation.readers.child", json.dumps(task)])
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found, peak
 
 
+# A process tells its own peak: what the parent is told counts the memory that the child shared before it began.
+_WATCHED = """
+import atexit, runpy, sys
+def tell():
+    try:
+        with open("/proc/self/status") as file:
+            kilobytes = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+    except OSError:
+        import resource
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform != "darwin" else 1024)
+    sys.stderr.write(f"\\n{kilobytes}")
+atexit.register(tell)
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
 def _run(command: list[str]) -> tuple[str, float]:
-    """Run a process; return what it printed and its peak of memory, MB."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err)  # noqa: S603  this interpreter and hsgeo
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        if process.returncode:
-            raise HsgeoError(
-                f"a process of the measurement ended with {process.returncode}: {err.read().strip()[-2000:]}",
-                "a reader that opens what its yardstick writes",
-                f"Run it by hand: {' '.join(command)}",
-            )
-        # Linux counts kB, macOS bytes
-        return out.read(), usage.ru_maxrss * (1024 if sys.platform != "darwin" else 1) / 1e6
+    """Run a module in a process of its own; return what it printed and its peak of memory, MB."""
+    done = subprocess.run(  # noqa: S603  this interpreter and hsgeo
+        [sys.executable, "-c", _WATCHED, *command], capture_output=True, text=True, check=False
+    )
+    said, _, peak = done.stderr.rpartition("\n")
+    if done.returncode:
+        raise HsgeoError(
+            f"a process of the measurement ended with {done.returncode}: {said.strip()[-2000:]}",
+            "a reader that opens what its yardstick writes",
+            f"Run it by hand: {sys.executable} -m {' '.join(command)}",
+        )
+    return done.stdout, float(peak) * 1024 / 1e6
