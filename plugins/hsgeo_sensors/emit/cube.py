@@ -98,14 +98,18 @@ class Cube(_Swath):
         box = (rows, columns)
         with open_hdf5(self.path) as file:
             values = file[self.dataset][(*box, slice(low, high))]
-        empty = values == np.float32(self.fill)
-        if empty.any():  # asking costs far less than assigning through a mask that is False everywhere
-            values[empty] = np.nan
+        fill = np.float32(self.fill)
+        if not values.min() > fill:  # asking costs far less than looking at each number; NaN is looked at, too
+            np.copyto(values, np.nan, where=values == fill)
         if self.positive:
             values[values < 0] = np.nan
         for start, stop in _runs(self.bad[low:high]):
             part = values[..., start:stop]
-            part[part == PLACEHOLDER] = np.nan
+            hold = part == PLACEHOLDER
+            if hold.all():  # as in the product, and then there is no need of a mask
+                part[...] = np.nan
+            else:
+                part[hold] = np.nan
         if self.packed is not None:
             with open_hdf5(self.packed) as file:
                 stored = file["band_mask"][box]
