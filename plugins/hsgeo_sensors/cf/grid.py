@@ -92,7 +92,7 @@ def find_grid(store: Store, spectral: Spectral, *, grid: str | None) -> Grid:
     if said is None and not placed:
         said = transform_of_attributes(store, variable)
     if crs is None and (placed or said is not None) and (found := crs_of_attributes(store, variable)) is not None:
-        extent = _values(store, cy) if placed else np.array([said.f])  # type: ignore[arg-type]
+        extent = _values(store, cy) if placed else np.array([said.f])
         crs = None if found.is_geographic and np.abs(extent).max() > POLE else found
     if said is not None and (said.b != 0 or said.d != 0):
         return Grid(y, x, crs, said, lat, lon, f"{why}; rotated GeoTransform")

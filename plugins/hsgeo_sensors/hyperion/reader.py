@@ -301,7 +301,7 @@ def _refuse_bands_alone(path: Path, listed: Bundle) -> None:
     bands = sorted(name for name in names if re.fullmatch(_BAND, name, re.IGNORECASE))
     if not bands or any(re.fullmatch(_META, name, re.IGNORECASE) for name in names):
         return
-    stem = bands[0][: re.fullmatch(_BAND, bands[0], re.IGNORECASE).end("stem")]  # type: ignore[union-attr]
+    stem = bands[0][: re.fullmatch(_BAND, bands[0], re.IGNORECASE).end("stem")]
     held = f"{path} is one band of a Hyperion product" if listed.asked else f"{path} holds bands of a Hyperion product"
     raise SceneError(
         f"{held}, and its metadata file {stem}_MTL_L1T.TXT is not there",
